@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Layouts that the BPF side and the user side share: what a policy object declares about itself,
+ * what its maps hold, and the audit event. Included by both; every struct has a fixed layout that
+ * the assertions below prove on each build.
+ */
+#ifndef CM_ABI_H
+#define CM_ABI_H
+
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+/* Layout version. An object or a pin of another version is refused, never guessed at. */
+#define CM_ABI 1
+
+/* A hook's chain: 2016's limit, and few enough that a tail call limit (33) is never reached. */
+#define CM_SLOTS 32
+
+/* Scopes per pack. Row 0 of the rows map stands for "in no scope". */
+#define CM_ROWS 4096
+
+/* Knobs per pack; a policy may define its own figure (at most CM_KNOBS_MAX) before the SDK. */
+#define CM_KNOBS_MAX 128
+
+/* Counter lines: CPUs beyond this share a line; increments are atomic, so counts stay exact. */
+#define CM_CPUS 64
+
+/* Cached answers "which scope is this cgroup in"; direct mapped by the low bits of the id. */
+#define CM_CACHE 4096
+
+/*
+ * max_entries of a map that holds one entry per task: the loader puts the limit of the system
+ * there. Type information describes it as an array of that many ints, which must be below 4 GiB.
+ */
+#define CM_PER_TASK 0x3ffffffeu
+
+#define CM_NAME_LEN 32
+#define CM_PATH_LEN 96
+#define CM_HELP_LEN 160
+
+/* How two values of one knob combine along a cgroup path: the stricter one counts. */
+enum cm_strictest {
+	CM_STRICTEST_MAX = 0, /* the larger value is stricter; `min` is "off" */
+	CM_STRICTEST_MIN = 1, /* the smaller value is stricter; `max` is "off" */
+	CM_STRICTEST_OR = 2,  /* flags: every set bit restricts; 0 is "off" */
+};
+
+enum cm_mode {
+	CM_ENFORCE = 0, /* zero, so that missing configuration means enforce */
+	CM_PERMISSIVE = 1,
+};
+
+/* Which of two variants of an auxiliary program is attached; see CM_AUX(). */
+enum cm_when {
+	CM_ALWAYS = 0,
+	CM_STANDALONE = 1, /* the pack's native LSM is not active */
+	CM_NATIVE = 2,	   /* it is */
+};
+
+/* Section ".rodata.cm_pack": one record. */
+struct cm_pack_decl {
+	__u32 abi;
+	__u32 priority;		 /* order in a hook's chain, lower runs first */
+	__u32 event_burst;	 /* at most so many events ... */
+	__u32 event_interval_ms; /* ... in so many milliseconds; further ones are counted */
+	char name[CM_NAME_LEN];
+	char native_lsm[CM_NAME_LEN]; /* LSM this pack re-implements, "" if none */
+	char question[CM_HELP_LEN];   /* one line: what the pack decides */
+};
+
+#define CM_KNOB_LATCH (1u << 0) /* `latch` is valid */
+
+/* Section ".rodata.cm_knobs": one record per knob. */
+struct cm_knob_decl {
+	__u32 index; /* into cm_values and the rows; unique in the object */
+	__u32 flags;
+	__s32 min;
+	__s32 max;
+	__s32 init;  /* value that `enable` sets where none is given */
+	__s32 latch; /* once stored, holds until reboot */
+	__s32 cap;   /* capability a writer needs, in the initial user namespace; -1: none */
+	__u32 strictest;
+	char path[CM_PATH_LEN]; /* below /proc/sys: "kernel/yama/ptrace_scope" */
+	char help[CM_HELP_LEN];
+};
+
+/* Section ".rodata.cm_aux": one record per directly attached program that is conditional. */
+struct cm_aux_decl {
+	__u32 when; /* enum cm_when */
+	__u32 reserved;
+	char program[CM_NAME_LEN * 2];
+};
+
+enum cm_phase {
+	CM_PHASE_NONE = 0,
+	CM_PHASE_ENABLING = 1,
+	CM_PHASE_ENABLED = 2,
+	CM_PHASE_DISABLING = 3,
+};
+
+/*
+ * Map ".data.cm_state", one element: this header, then per knob the ceiling (one __s32 each): the
+ * strictest shadow value of any cgroup scope. Written by the loader only.
+ */
+struct cm_state {
+	__u32 abi;
+	__u32 phase;	   /* enum cm_phase; programs do not read it */
+	__u32 generation;  /* of cached answers; 20 bits used */
+	__u32 nr_scopes;   /* never less than the number of cgroup scopes in force */
+	__u32 system_mode; /* enum cm_mode of the root scope */
+	__u32 system_enabled;
+	__u32 dirty; /* a change is under way: what is derived must be derived anew */
+	__u32 reserved;
+};
+
+/*
+ * Map "cm_scopes": cgroup id -> what the administrator said for that subtree. The map's value is
+ * this header followed by one __s32 per knob of the pack.
+ */
+struct cm_scope {
+	__u32 row;
+	__u32 mode; /* enum cm_mode */
+};
+
+/*
+ * Map "cm_rows": what holds for a task whose nearest scope this row is, every scoped ancestor
+ * included and the system value not: per knob { enforced, shadow }. `enforced` is the strictest
+ * among enforcing scopes, `shadow` the strictest among all, permissive ones included.
+ */
+struct cm_value {
+	__s32 enforced;
+	__s32 shadow;
+};
+
+/* A cached answer: cgroup id (32 bits) | generation (20) | row (12). */
+#define CM_CACHE_ROW_BITS	 12
+#define CM_CACHE_GENERATION_BITS 20
+#define CM_CACHE_GENERATION_MASK ((1u << CM_CACHE_GENERATION_BITS) - 1)
+
+/* One line of a hook's counters per CPU: section ".bss.cm_counters", variable cm_counters__HOOK. */
+enum cm_counter {
+	CM_COUNT_ALLOWED = 0,
+	CM_COUNT_DENIED = 1,
+	CM_COUNT_WOULD_DENY = 2,
+	CM_COUNT_LOST = 3,	 /* events: the ring buffer was full */
+	CM_COUNT_SUPPRESSED = 4, /* events: rate limit */
+	CM_COUNT_ERROR = 5,	 /* a helper failed where it must not */
+	CM_COUNTERS = 8,	 /* one cache line */
+};
+
+#define CM_COMM_LEN 16
+
+/* One side of a decision. Ids are those of the initial namespaces. */
+struct cm_party {
+	__s32 pid; /* thread group; 0: this side is absent */
+	__s32 tid;
+	__u32 uid;
+	__u32 gid;
+	__u64 start_ns; /* boot time clock; with tid names the thread for good */
+	__u64 cgroup;	/* id in the cgroup v2 hierarchy */
+	char comm[CM_COMM_LEN];
+};
+
+#define CM_EVENT_VERSION 1
+
+/* Record of the ring buffer "events". Zeroed before use; strings end in NUL. */
+struct cm_event {
+	__u16 version;
+	__u16 size;
+	__s32 error;	  /* the errno the caller got, or would have got (positive) */
+	__u32 mode;	  /* enum cm_mode: permissive means it was not denied */
+	__u32 suppressed; /* events of this pack left out before this one by the rate limit */
+	__u64 time_ns;	  /* CLOCK_BOOTTIME */
+	char pack[CM_NAME_LEN];
+	char action[CM_NAME_LEN]; /* dotted: "ptrace.attach" */
+	char reason[CM_NAME_LEN]; /* which rule decided */
+	char message[64];	  /* a sentence with {subject} and {object} in it */
+	struct cm_party subject;
+	struct cm_party object;
+};
+
+#define CM_ASSERT(cond, what) _Static_assert(cond, what)
+
+CM_ASSERT(sizeof(struct cm_pack_decl) == 240, "cm_pack_decl layout");
+CM_ASSERT(sizeof(struct cm_knob_decl) == 288, "cm_knob_decl layout");
+CM_ASSERT(sizeof(struct cm_aux_decl) == 72, "cm_aux_decl layout");
+CM_ASSERT(sizeof(struct cm_state) == 32, "cm_state layout");
+CM_ASSERT(sizeof(struct cm_scope) == 8, "cm_scope layout");
+CM_ASSERT(sizeof(struct cm_party) == 48, "cm_party layout");
+CM_ASSERT(sizeof(struct cm_event) == 280, "cm_event layout");
+CM_ASSERT(CM_ROWS == 1 << CM_CACHE_ROW_BITS, "a row number fits a cached answer");
+
+#endif /* CM_ABI_H */

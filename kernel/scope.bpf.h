@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Scopes: which configuration holds for a task. Private half of the SDK; loader/scope.c writes what
+ * this reads. A scope is a cgroup v2 subtree. The loader keeps, per scope, one row with the
+ * strictest values of that scope and all scoped ancestors, so a task's row is that of its nearest
+ * scoped ancestor: one answer per cgroup, cached, whatever the depth and number of scopes.
+ */
+#ifndef CM_SCOPE_BPF_H
+#define CM_SCOPE_BPF_H
+
+struct cm_row {
+	struct cm_value values[CM_NR_KNOBS];
+};
+
+struct cm_scope_entry {
+	struct cm_scope scope;
+	__s32 values[CM_NR_KNOBS];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, CM_ROWS - 1);
+	__type(key, __u64);
+	__type(value, struct cm_scope_entry);
+} cm_scopes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CM_ROWS);
+	__type(key, __u32);
+	__type(value, struct cm_row);
+} cm_rows SEC(".maps");
+
+volatile struct {
+	struct cm_state head;
+	__s32 ceiling[CM_NR_KNOBS];
+} cm_state SEC(".data.cm_state");
+
+/* The whole system's values; the procfs door reads and writes them in place. */
+volatile __s32 cm_system[CM_NR_KNOBS] SEC(".data.cm_system");
+
+/* Direct mapped; an entry is one word, so that a reader never sees half of two answers. */
+volatile __u64 cm_cache[CM_CACHE] SEC(".bss.cm_cache");
+
+/* Set by the loader before load: the LSM named in CM_PACK() is active and enforces cm_system. */
+const volatile __u32 cm_native SEC(".rodata.cm_config");
+
+struct cm_walk {
+	__u64 cgroup;
+	__u32 row;
+	__u32 done;
+};
+
+static long cm_walk_step(__u64 i, struct cm_walk *walk)
+{
+	struct cgroup *cgroup = (struct cgroup *)walk->cgroup;
+	struct cm_scope_entry *entry;
+	__u64 id;
+
+	if (!cgroup) {
+		walk->done = 1;
+		return 1;
+	}
+	id = BPF_CORE_READ(cgroup, kn, id);
+	entry = bpf_map_lookup_elem(&cm_scopes, &id);
+	if (entry) {
+		walk->row = entry->scope.row & (CM_ROWS - 1);
+		walk->done = 1;
+		return 1;
+	}
+	walk->cgroup = (__u64)BPF_CORE_READ(cgroup, self.parent);
+	return 0;
+}
+
+/* Deeper than any hierarchy that fits in memory; reached only if the kernel's data is broken. */
+#define CM_MAX_DEPTH (1 << 16)
+
+#define CM_ROW_UNKNOWN CM_ROWS
+
+static __noinline __u32 cm_row_walk(__u64 cgroup, __u64 id)
+{
+	struct cm_walk walk = { .cgroup = cgroup };
+	/*
+	 * The generation is read before the scopes, with a full barrier: if the loader changes a
+	 * scope meanwhile, the answer is stored under a generation that no reader accepts.
+	 */
+	__u32 generation = __sync_fetch_and_add(&cm_state.head.generation, 0);
+
+	generation &= CM_CACHE_GENERATION_MASK;
+	bpf_loop(CM_MAX_DEPTH, cm_walk_step, &walk, 0);
+	if (!walk.done)
+		return CM_ROW_UNKNOWN; /* fails closed: see cm_scoped_at() */
+	if (!(id >> 32))
+		cm_cache[id & (CM_CACHE - 1)] =
+			id << 32 | (__u64)generation << CM_CACHE_ROW_BITS | walk.row;
+	return walk.row;
+}
+
+/* Row that holds for tasks in @cgroup; 0 where no scope does. */
+static __always_inline __u32 cm_row_of(struct cgroup *cgroup)
+{
+	__u64 id = cgroup->kn->id;
+	__u64 cached = cm_cache[id & (CM_CACHE - 1)];
+	__u64 generation = cm_state.head.generation & CM_CACHE_GENERATION_MASK;
+
+	/* An id of more than 32 bits never matches: it is resolved each time. */
+	if (cached >> CM_CACHE_ROW_BITS == (id << CM_CACHE_GENERATION_BITS | generation))
+		return cached & (CM_ROWS - 1);
+	return cm_row_walk((__u64)cgroup, id);
+}
+
+static __always_inline __s32 cm_strict(__u32 rule, __s32 a, __s32 b)
+{
+	if (rule == CM_STRICTEST_OR)
+		return a | b;
+	if (rule == CM_STRICTEST_MIN)
+		return a < b ? a : b;
+	return a > b ? a : b;
+}
+
+/* Value of a knob in the cgroup scopes around @cgroup, the system not included. */
+static __always_inline struct cm_value cm_scoped_at(struct cgroup *cgroup, __u32 index, __s32 off,
+						    __s32 strictest)
+{
+	struct cm_value none = { off, off }, worst = { strictest, strictest };
+	struct cm_row *row;
+	__u32 key;
+
+	if (!cm_state.head.nr_scopes)
+		return none;
+	key = cm_row_of(cgroup);
+	if (!key)
+		return none;
+	row = bpf_map_lookup_elem(&cm_rows, &key);
+	if (!row) /* an unresolvable scope restricts as much as the knob can */
+		return worst;
+	return row->values[index];
+}
+
+static __always_inline struct cm_value cm_with_system(struct cm_value value, __u32 index,
+						      __u32 rule)
+{
+	__s32 system;
+
+	/* The native LSM has enforced its own value before this program ran. */
+	if (cm_native)
+		return value;
+	system = cm_system[index];
+	value.shadow = cm_strict(rule, value.shadow, system);
+	if (cm_state.head.system_mode == CM_ENFORCE)
+		value.enforced = cm_strict(rule, value.enforced, system);
+	return value;
+}
+
+/*
+ * A removed cgroup's entry goes with it. Ids are never used again; the row is free for reuse once
+ * no entry names it, and the loader starts a new generation before it reuses one.
+ */
+SEC("tp_btf/cgroup_rmdir")
+int cm_cgroup_rmdir(__u64 *ctx)
+{
+	struct cgroup *cgroup = (struct cgroup *)ctx[0];
+	__u64 id;
+
+	if (!cm_state.head.nr_scopes)
+		return 0;
+	id = cgroup->kn->id;
+	bpf_map_delete_elem(&cm_scopes, &id);
+	return 0;
+}
+
+#endif /* CM_SCOPE_BPF_H */

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * libchecmate: enable policies ("packs") on BPF LSM hooks, for the whole system or for a cgroup,
+ * and read and set their knobs.
+ *
+ * Every call that can fail returns 0 or a negative errno, prints nothing, and leaves one sentence
+ * (what was attempted, on what, why it failed, what to do) for cm_error(). Besides the errno values
+ * named at each call, any may return -ENOMEM, and -EIO for a bpf(2) failure that has no better
+ * name. Nothing is half-applied: a call that fails, or dies, leaves what was before, or the next
+ * cm_open() puts it back.
+ *
+ * A `cgroup` argument is a directory of the cgroup v2 hierarchy; NULL, or the root of the
+ * hierarchy, is the whole system. A knob is named as sysctl(8) spells it
+ * ("kernel.yama.ptrace_scope"), as its path ("kernel/yama/ptrace_scope"), or within one pack by its
+ * last component ("ptrace_scope").
+ */
+#ifndef CHECMATE_H
+#define CHECMATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi.h"
+
+#define CM_VERSION "0.1.0"
+
+struct cm; /* one session with the kernel: open pins, the lock, the last error */
+
+/* Flags of cm_open(). */
+#define CM_OPEN_WRITE (1u << 0) /* the caller will change something: take the lock */
+
+/*
+ * cm_open - begin a session; finish or undo what an interrupted one left
+ * @flags: CM_OPEN_WRITE or 0
+ * @ret: the session, also set on failure (for cm_error()) unless -ENOMEM; owned by the caller,
+ *	 release with cm_close()
+ *
+ * Rests on flock(2) of the bpf file system's root (concurrent writers wait up to 10 s for each
+ * other) and on the pins below /sys/fs/bpf/checmate.
+ *
+ * Return: 0; -EPERM without CAP_SYS_ADMIN or CAP_BPF; -EBUSY another writer did not finish in 10 s;
+ * -ENOENT no bpf file system is mounted; -EPROTO pins of another layout version were found.
+ */
+int cm_open(unsigned int flags, struct cm **ret);
+void cm_close(struct cm *cm);
+
+/* cm_error - sentence on the last failure of this session; never NULL, owned by the session */
+const char *cm_error(const struct cm *cm);
+
+/*
+ * cm_notice - sentence the last successful call wants the operator to know ("no /proc/sys file:
+ * ..."), or NULL; owned by the session
+ */
+const char *cm_notice(const struct cm *cm);
+
+/*
+ * cm_pack_enable - put a pack in force in a scope
+ * @pack: name of a built-in pack ("yama")
+ * @cgroup: the scope; NULL: the whole system
+ * @settings: NULL-terminated "KNOB=VALUE" strings, or NULL; knobs that are not named get their
+ *	      declared default
+ *
+ * Return: 0; -ENOENT no such pack or cgroup; -EEXIST already enabled there; -EINVAL no such knob,
+ * not a number; -ERANGE a value out of its bounds; -EOPNOTSUPP this kernel cannot run it (no
+ * BPF LSM: the sentence names the boot parameter); -ENOSPC no free slot or scope; -EPERM a knob of
+ * the native LSM refused the value.
+ */
+int cm_pack_enable(struct cm *cm, const char *pack, const char *cgroup,
+		   const char *const *settings);
+
+/*
+ * cm_pack_disable - withdraw a pack from one scope, or (@cgroup NULL) from everywhere
+ *
+ * Withdrawing the last scope unloads the pack: no program, map, link or pin of it is left.
+ *
+ * Return: 0; -ENOENT no such pack or cgroup, or not enabled there; -EPERM a knob holds a value that
+ * lasts until reboot.
+ */
+int cm_pack_disable(struct cm *cm, const char *pack, const char *cgroup);
+
+/*
+ * cm_pack_set_mode - enforce, or only count and report
+ * @mode: CM_ENFORCE or CM_PERMISSIVE
+ *
+ * Return: 0; -ENOENT as in cm_pack_disable(); -EPERM permissive asked for while a knob holds a
+ * value that lasts until reboot.
+ */
+int cm_pack_set_mode(struct cm *cm, const char *pack, const char *cgroup, enum cm_mode mode);
+
+/*
+ * cm_knob_get - a knob's value in a scope
+ * @ret: value that holds for a task in @cgroup: the strictest from there up to the root,
+ *	 permissive scopes included
+ *
+ * Return: 0; -ENOENT no such knob (its pack is not enabled) or cgroup.
+ */
+int cm_knob_get(struct cm *cm, const char *knob, const char *cgroup, int *ret);
+
+/*
+ * cm_knob_set - set a knob in a scope in which its pack is enabled
+ * @value: as the kernel's own parser takes it: decimal, 0x hexadecimal or 0 octal
+ *
+ * Return: 0; -ENOENT as in cm_knob_get(), or the pack is not enabled in @cgroup; -EINVAL not a
+ * number; -ERANGE out of bounds; -EPERM the value that is stored lasts until reboot, or the
+ * capability that the knob asks for is missing.
+ */
+int cm_knob_set(struct cm *cm, const char *knob, const char *cgroup, const char *value);
+
+/* A pack's declaration and what is in force of it. Everything below is owned by the list. */
+struct cm_knob_info {
+	const struct cm_knob_decl *decl;
+	char name[CM_PATH_LEN]; /* "kernel.yama.ptrace_scope" */
+};
+
+struct cm_scope_info {
+	char *cgroup; /* directory as mounted, "/" for the whole system; "(removed)" */
+	uint64_t id;  /* cgroup id, 1 for the whole system */
+	enum cm_mode mode;
+	int *values;	/* per knob: what was set here */
+	int *effective; /* per knob: strictest from here up to the root */
+};
+
+struct cm_hook_info {
+	char name[CM_NAME_LEN * 2]; /* as the kernel spells it: "ptrace_access_check" */
+};
+
+struct cm_pack_info {
+	const struct cm_pack_decl *decl;
+	size_t nr_knobs;
+	struct cm_knob_info *knobs;
+	size_t nr_hooks;
+	struct cm_hook_info *hooks;
+	bool enabled;	  /* in at least one scope */
+	bool native;	  /* its native LSM is active and owns the system-wide values */
+	const char *door; /* of the system-wide knobs: "procfs", "native", "none" */
+	size_t nr_scopes;
+	struct cm_scope_info *scopes; /* the system first (if enabled there), then by path */
+};
+
+struct cm_packs {
+	size_t nr;
+	struct cm_pack_info *packs;
+};
+
+/*
+ * cm_packs_get - every pack this library knows and what is in force
+ * @ret: release with cm_packs_free()
+ */
+int cm_packs_get(struct cm *cm, struct cm_packs **ret);
+void cm_packs_free(struct cm_packs *packs);
+
+/* Counters of one hook of an enabled pack, summed over CPUs; index: enum cm_counter. */
+struct cm_hook_stats {
+	char pack[CM_NAME_LEN];
+	char hook[CM_NAME_LEN * 2];
+	uint64_t counters[CM_COUNTERS];
+};
+
+/* cm_stats_get - counters of every enabled pack; @ret is released with free() */
+int cm_stats_get(struct cm *cm, struct cm_hook_stats **ret, size_t *ret_nr);
+
+/*
+ * cm_events_read - deliver audit events, oldest first; each event is delivered once, to one reader
+ * @timeout_ms: wait so long for the first one: 0 not at all, -1 for ever
+ * @fn: called for each event; a non-zero return ends the call and is its result
+ *
+ * Return: number of events delivered, what @fn returned, -ENOENT no pack is enabled, -EBUSY another
+ * process reads events, -EINTR a signal came.
+ */
+typedef int (*cm_event_fn)(const struct cm_event *event, void *arg);
+int cm_events_read(struct cm *cm, int timeout_ms, cm_event_fn fn, void *arg);
+
+/*
+ * cm_cgroup_path - directory of a cgroup id, "/" for the root, "(removed)" when it is gone
+ * Rests on open_by_handle_at(2) of the cgroup v2 mount.
+ */
+int cm_cgroup_path(struct cm *cm, uint64_t id, char *buf, size_t size);
+
+enum cm_check_status {
+	CM_CHECK_OK,
+	CM_CHECK_WARN, /* something optional is missing */
+	CM_CHECK_FAIL, /* Checmate cannot work */
+};
+
+struct cm_check {
+	enum cm_check_status status;
+	char what[48];	 /* "BPF LSM is active" */
+	char found[256]; /* what was tried and seen */
+	char fix[512];	 /* what to do; empty when ok */
+};
+
+/*
+ * cm_doctor - try each requirement on the running kernel, without changing anything that stays
+ * @ret: released with free()
+ *
+ * Needs no session: it must be able to say why one cannot be opened.
+ *
+ * Return: 0 all requirements hold (warnings are possible), -EPERM not root, -EOPNOTSUPP this kernel
+ * cannot, -EIO something else is missing that can be mended without another kernel or boot.
+ */
+int cm_doctor(struct cm_check **ret, size_t *ret_nr);
+
+#endif /* CHECMATE_H */

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The `checmate` command: table of verbs, command line, messages. Each family is in a cmd_*.c. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <json-c/json.h>
+#include <popt.h>
+
+#include "cli.h"
+#include "output.h"
+
+/* Messages are cut here: an operand may be as long as the system's limit for arguments. */
+#define MESSAGE_MAX 1000
+
+static enum cli_status cmd_version(const struct cli *cli);
+static enum cli_status cmd_help(const struct cli *cli);
+
+/* The man page has the same order. */
+static const struct cli_verb verbs[] = {
+	{ "doctor", "", "check what Checmate needs here, and say how to mend it", CLI_JSON, 0, 0,
+	  cmd_doctor },
+	{ "list", "", "show the packs there are", CLI_JSON, 0, 0, cmd_list },
+	{ "status", "", "show what is in force, and where", CLI_JSON, 0, 0, cmd_status },
+	{ "enable", "PACK [KNOB=VALUE...]", "put a pack in force", CLI_CGROUP, 1, -1, cmd_enable },
+	{ "disable", "PACK", "withdraw a pack, from everywhere unless --cgroup is given",
+	  CLI_CGROUP, 1, 1, cmd_disable },
+	{ "get", "NAME", "show the value of a knob", CLI_CGROUP | CLI_VALUE_ONLY | CLI_JSON, 1, 1,
+	  cmd_get },
+	{ "set", "NAME=VALUE", "set a knob", CLI_CGROUP, 1, 1, cmd_set },
+	{ "mode", "PACK enforce|permissive", "let a pack deny, or only count and report",
+	  CLI_CGROUP, 2, 2, cmd_mode },
+	{ "events", "", "show refusals; each is shown once, to one reader",
+	  CLI_FOLLOW | CLI_KMSG | CLI_JSON, 0, 0, cmd_events },
+	{ "stats", "", "show the counters of the packs in force", CLI_JSON, 0, 0, cmd_stats },
+	{ "version", "", "show the version", CLI_JSON, 0, 0, cmd_version },
+	{ "help", "[VERB]", "show this help, or that of a verb", 0, 0, 1, cmd_help },
+};
+
+#define NR_VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static const struct poptOption options[] = {
+	{ "cgroup", 0, POPT_ARG_STRING, NULL, CLI_CGROUP,
+	  "scope: a cgroup v2 directory (default: the whole system)", "DIR" },
+	{ "value", 'n', POPT_ARG_NONE, NULL, CLI_VALUE_ONLY, "print the value alone", NULL },
+	{ "follow", 'f', POPT_ARG_NONE, NULL, CLI_FOLLOW, "wait for more, until interrupted",
+	  NULL },
+	{ "kmsg", 0, POPT_ARG_NONE, NULL, CLI_KMSG,
+	  "write to the kernel log instead of standard output", NULL },
+	{ "json", 'j', POPT_ARG_NONE, NULL, CLI_JSON, "print JSON", NULL },
+	{ "version", 0, POPT_ARG_NONE, NULL, CLI_VERSION, "show the version", NULL },
+	{ "help", 'h', POPT_ARG_NONE, NULL, CLI_HELP, "show help", NULL },
+	POPT_TABLEEND
+};
+
+static void message(const char *prefix, const char *hint, const char *format, va_list args)
+{
+	char *text, *line;
+	size_t len;
+	FILE *f;
+
+	if (vasprintf(&text, format, args) < 0)
+		output_no_memory();
+	f = output_memory(&line, &len);
+	fputs(prefix, f);
+	if (!output_escaped(f, text, OUTPUT_UNLIMITED, "", MESSAGE_MAX))
+		fputs("...", f);
+	if (hint)
+		fprintf(f, "; see \"checmate help%s%s\"", *hint ? " " : "", hint);
+	fputc('\n', f);
+	output_memory_end(f);
+	fwrite(line, 1, len, stderr);
+	free(line);
+	free(text);
+}
+
+void cli_error(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	message("checmate: ", NULL, format, args);
+	va_end(args);
+}
+
+void cli_note(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	message("checmate: note: ", NULL, format, args);
+	va_end(args);
+}
+
+enum cli_status cli_misuse(const struct cli *cli, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	message("checmate: ", cli->verb ? cli->verb->name : "", format, args);
+	va_end(args);
+	return CLI_MISUSE;
+}
+
+enum cli_status cli_done(const struct cm *cm, int err)
+{
+	const char *notice;
+
+	if (err >= 0) {
+		notice = cm_notice(cm);
+		if (notice && *notice)
+			cli_note("%s", notice);
+		return CLI_DONE;
+	}
+	cli_error("%s", cm ? cm_error(cm) : strerror(-err));
+	return err == -EOPNOTSUPP ? CLI_UNSUPPORTED : CLI_FAILED;
+}
+
+bool cli_is_setting(const char *operand)
+{
+	const char *equals = strchr(operand, '=');
+
+	return equals && equals != operand && equals[1];
+}
+
+static const struct cli_verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < NR_VERBS; i++)
+		if (!strcmp(verbs[i].name, name))
+			return &verbs[i];
+	return NULL;
+}
+
+/* @which: enum cli_option, the options to show */
+static void print_options(unsigned int which)
+{
+	for (const struct poptOption *o = options; o->longName; o++) {
+		char left[32], dash[] = "-x, ";
+
+		if (!(which & (unsigned int)o->val))
+			continue;
+		dash[1] = o->shortName;
+		snprintf(left, sizeof(left), "%s--%s%s%s", o->shortName ? dash : "    ",
+			 o->longName, o->argDescrip ? " " : "", o->argDescrip ? o->argDescrip : "");
+		printf("  %-18s %s\n", left, o->descrip);
+	}
+}
+
+static void print_verb_help(const struct cli_verb *verb)
+{
+	printf("Usage: checmate %s [OPTION...]%s%s\n\n", verb->name, *verb->operands ? " " : "",
+	       verb->operands);
+	printf("checmate %s: %s\n\n", verb->name, verb->help);
+	print_options(verb->options | CLI_HELP);
+}
+
+static void print_help(void)
+{
+	puts("Usage: checmate VERB [OPTION...] [OPERAND...]\n");
+	for (size_t i = 0; i < NR_VERBS; i++) {
+		char left[64];
+
+		snprintf(left, sizeof(left), "%s %s", verbs[i].name, verbs[i].operands);
+		printf("  %-29s %s\n", left, verbs[i].help);
+	}
+	puts("\nOptions, before or after the operands (\"checmate help VERB\" has those of a "
+	     "verb):");
+	print_options(~0u);
+	puts("\nExit status: 0 done, 1 failed, 2 bad command line, 3 this kernel cannot.\n"
+	     "See checmate(8).");
+}
+
+static enum cli_status cmd_help(const struct cli *cli)
+{
+	const struct cli_verb *verb;
+
+	if (!cli->nr_operands) {
+		print_help();
+		return CLI_DONE;
+	}
+	verb = find_verb(cli->operands[0]);
+	if (!verb)
+		return cli_misuse(&(struct cli){ 0 }, "there is no verb \"%s\"", cli->operands[0]);
+	print_verb_help(verb);
+	return CLI_DONE;
+}
+
+static enum cli_status cmd_version(const struct cli *cli)
+{
+	struct json_object *json;
+
+	if (!cli_given(cli, CLI_JSON)) {
+		printf("checmate %s (ABI %d)\n", CM_VERSION, CM_ABI);
+		return CLI_DONE;
+	}
+	json = output_need(json_object_new_object());
+	json_object_object_add(json, "version", output_string(CM_VERSION, OUTPUT_UNLIMITED));
+	json_object_object_add(json, "abi", output_need(json_object_new_int(CM_ABI)));
+	output_json(json);
+	return CLI_DONE;
+}
+
+/* Parse options wherever they stand; operands stay with @popt. */
+static enum cli_status parse_options(struct cli *cli, poptContext popt, int argc, const char **argv)
+{
+	int val;
+
+	while ((val = poptGetNextOpt(popt)) > 0) {
+		if (val == CLI_CGROUP) {
+			if (cli->cgroup)
+				return cli_misuse(cli, "--cgroup is given twice");
+			cli->cgroup = poptGetOptArg(popt);
+			if (!cli->cgroup)
+				output_no_memory();
+		}
+		cli->options |= (unsigned int)val;
+	}
+	if (val == -1)
+		return CLI_DONE;
+	/* Operands are not known yet; a guess is good enough for a pointer to the help. */
+	for (int i = 1; i < argc && !cli->verb; i++)
+		cli->verb = find_verb(argv[i]);
+	return cli_misuse(cli, "%s: \"%.200s\"", poptStrerror(val),
+			  poptBadOption(popt, POPT_BADOPTION_NOALIAS));
+}
+
+static enum cli_status check_operands(const struct cli *cli)
+{
+	const struct cli_verb *verb = cli->verb;
+	unsigned int wrong = cli->options & ~(verb->options | CLI_HELP | CLI_VERSION);
+
+	for (const struct poptOption *o = options; o->longName; o++)
+		if (wrong & (unsigned int)o->val)
+			return cli_misuse(cli, "%s does not take --%s", verb->name, o->longName);
+	if (cli->cgroup && !*cli->cgroup)
+		return cli_misuse(cli, "--cgroup needs a directory");
+	if (cli->nr_operands < verb->min)
+		return cli_misuse(cli, "%s needs %s", verb->name, verb->operands);
+	if (verb->max >= 0 && cli->nr_operands > verb->max)
+		return cli_misuse(cli, "%s: unexpected operand \"%.200s\"", verb->name,
+				  cli->operands[verb->max]);
+	for (int i = 0; i < cli->nr_operands; i++)
+		if (!*cli->operands[i])
+			return cli_misuse(cli, "%s: an operand is empty", verb->name);
+	return CLI_DONE;
+}
+
+static enum cli_status run(struct cli *cli, poptContext popt, int argc, const char **argv)
+{
+	static const char *none[] = { NULL };
+	enum cli_status status = parse_options(cli, popt, argc, argv);
+	const char **operands;
+
+	if (status != CLI_DONE)
+		return status;
+	operands = poptGetArgs(popt);
+	cli->operands = operands ? operands : none;
+	if (*cli->operands) {
+		cli->verb = find_verb(*cli->operands);
+		if (!cli->verb)
+			return cli_misuse(cli, "there is no verb \"%.200s\"", *cli->operands);
+		cli->operands++;
+	} else if (cli_given(cli, CLI_VERSION)) {
+		cli->verb = find_verb("version");
+	} else if (cli_given(cli, CLI_HELP)) {
+		print_help();
+		return CLI_DONE;
+	} else {
+		return cli_misuse(cli, "no verb is given");
+	}
+	while (cli->operands[cli->nr_operands])
+		cli->nr_operands++;
+	if (cli_given(cli, CLI_HELP)) {
+		print_verb_help(cli->verb);
+		return CLI_DONE;
+	}
+	if (cli_given(cli, CLI_VERSION) && strcmp(cli->verb->name, "version"))
+		return cli_misuse(cli, "--version stands alone");
+	status = check_operands(cli);
+	return status == CLI_DONE ? cli->verb->run(cli) : status;
+}
+
+int main(int argc, char **argv)
+{
+	struct cli cli = { 0 };
+	enum cli_status status;
+	poptContext popt;
+	int fd;
+
+	/*
+	 * A message must never land in a file that took the number of a closed standard stream;
+	 * read-only, so that lost output is an error.
+	 */
+	do {
+		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return CLI_FAILED;
+	} while (fd <= STDERR_FILENO);
+	close(fd);
+
+	/* The verb is an operand, and its options follow it. */
+	unsetenv("POSIXLY_CORRECT");
+	popt = poptGetContext(NULL, argc, (const char **)argv, options, 0);
+	if (!popt)
+		output_no_memory();
+	status = run(&cli, popt, argc, (const char **)argv);
+	errno = 0;
+	if (fflush(stdout) || ferror(stdout)) {
+		cli_error("cannot write to standard output%s%s", errno ? ": " : "",
+			  errno ? strerror(errno) : "");
+		status = status == CLI_DONE ? CLI_FAILED : status;
+	}
+	free(cli.cgroup);
+	poptFreeContext(popt);
+	return status;
+}

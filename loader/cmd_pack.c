@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Packs: list, status, enable, disable, mode. */
+#include <stdio.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "cli.h"
+#include "output.h"
+
+static void freep(struct cm_packs **packs)
+{
+	cm_packs_free(*packs);
+}
+
+#define PACKS __attribute__((cleanup(freep))) struct cm_packs *
+
+static const char *mode_name(enum cm_mode mode)
+{
+	return mode == CM_PERMISSIVE ? "permissive" : "enforce";
+}
+
+static void json_text(struct json_object *json, const char *key, const char *text)
+{
+	json_object_object_add(json, key, output_string(text, OUTPUT_UNLIMITED));
+}
+
+static void json_int(struct json_object *json, const char *key, int value)
+{
+	json_object_object_add(json, key, output_need(json_object_new_int(value)));
+}
+
+static void json_flag(struct json_object *json, const char *key, bool value)
+{
+	json_object_object_add(json, key, output_need(json_object_new_boolean(value)));
+}
+
+/* Adds an empty array and returns it. */
+static struct json_object *json_array(struct json_object *json, const char *key)
+{
+	struct json_object *array = output_need(json_object_new_array());
+
+	json_object_object_add(json, key, array);
+	return array;
+}
+
+/* Adds an empty object and returns it. */
+static struct json_object *json_item(struct json_object *array)
+{
+	struct json_object *json = output_need(json_object_new_object());
+
+	json_object_array_add(array, json);
+	return json;
+}
+
+static void list_pack_json(struct json_object *array, const struct cm_pack_info *pack)
+{
+	struct json_object *json = json_item(array), *part;
+
+	json_text(json, "name", pack->decl->name);
+	json_flag(json, "enabled", pack->enabled);
+	json_text(json, "question", pack->decl->question);
+	part = json_array(json, "knobs");
+	for (size_t i = 0; i < pack->nr_knobs; i++) {
+		const struct cm_knob_info *info = &pack->knobs[i];
+		struct json_object *knob = json_item(part);
+
+		json_text(knob, "name", info->name);
+		json_text(knob, "help", info->decl->help);
+		json_int(knob, "min", info->decl->min);
+		json_int(knob, "max", info->decl->max);
+		json_int(knob, "default", info->decl->init);
+		if (info->decl->flags & CM_KNOB_LATCH)
+			json_int(knob, "latch", info->decl->latch);
+	}
+	part = json_array(json, "hooks");
+	for (size_t i = 0; i < pack->nr_hooks; i++)
+		json_object_array_add(part, output_string(pack->hooks[i].name,
+							  sizeof(pack->hooks[i].name)));
+}
+
+enum cli_status cmd_list(const struct cli *cli)
+{
+	static const char *const headings[] = { "PACK", "STATE", "QUESTION" };
+	struct json_object *array;
+	PACKS packs = NULL;
+	struct table *table;
+	CLI_SESSION cm = NULL;
+	int err;
+
+	err = cm_open(0, &cm);
+	if (!err)
+		err = cm_packs_get(cm, &packs);
+	if (err)
+		return cli_done(cm, err);
+	if (cli_given(cli, CLI_JSON)) {
+		array = output_need(json_object_new_array());
+		for (size_t i = 0; i < packs->nr; i++)
+			list_pack_json(array, &packs->packs[i]);
+		output_json(array);
+		return CLI_DONE;
+	}
+	table = table_new(3, headings, 0);
+	for (size_t i = 0; i < packs->nr; i++) {
+		table_cell(table, packs->packs[i].decl->name);
+		table_cell(table, packs->packs[i].enabled ? "enabled" : "disabled");
+		table_text(table, packs->packs[i].decl->question);
+	}
+	table_print(table);
+	return CLI_DONE;
+}
+
+static void status_pack_json(struct json_object *array, const struct cm_pack_info *pack)
+{
+	struct json_object *json = json_item(array), *scopes;
+
+	json_text(json, "name", pack->decl->name);
+	json_text(json, "door", pack->door ? pack->door : "none");
+	json_flag(json, "native", pack->native);
+	scopes = json_array(json, "scopes");
+	for (size_t i = 0; i < pack->nr_scopes; i++) {
+		const struct cm_scope_info *info = &pack->scopes[i];
+		struct json_object *scope = json_item(scopes), *knobs;
+
+		json_text(scope, "cgroup", info->cgroup);
+		json_object_object_add(scope, "cgroup_id",
+				       output_need(json_object_new_uint64(info->id)));
+		json_text(scope, "mode", mode_name(info->mode));
+		knobs = json_array(scope, "knobs");
+		for (size_t k = 0; k < pack->nr_knobs; k++) {
+			struct json_object *knob = json_item(knobs);
+
+			json_text(knob, "name", pack->knobs[k].name);
+			json_int(knob, "set", info->values[k]);
+			json_int(knob, "effective", info->effective[k]);
+		}
+	}
+}
+
+/* One line per knob of a scope: simple to read, simple to cut. The cgroup may be long. */
+static void status_scope(struct table *table, const struct cm_pack_info *pack,
+			 const struct cm_scope_info *scope)
+{
+	for (size_t k = 0; k < pack->nr_knobs || k == 0; k++) {
+		table_cell(table, pack->decl->name);
+		table_cell(table, pack->door ? pack->door : "none");
+		table_cell(table, mode_name(scope->mode));
+		if (pack->nr_knobs) {
+			table_cell(table, pack->knobs[k].name);
+			table_number(table, scope->values[k]);
+			table_number(table, scope->effective[k]);
+		} else {
+			table_cell(table, "-");
+			table_cell(table, "-");
+			table_cell(table, "-");
+		}
+		table_cell(table, scope->cgroup);
+	}
+}
+
+static void status_text(const struct cm_packs *packs)
+{
+	static const char *const headings[] = { "PACK", "DOOR",	     "MODE",  "KNOB",
+						"SET",	"EFFECTIVE", "CGROUP" };
+	struct table *table = NULL;
+
+	for (size_t i = 0; i < packs->nr; i++) {
+		const struct cm_pack_info *pack = &packs->packs[i];
+
+		if (!pack->enabled)
+			continue;
+		if (!table)
+			table = table_new(7, headings, 1u << 4 | 1u << 5);
+		for (size_t s = 0; s < pack->nr_scopes; s++)
+			status_scope(table, pack, &pack->scopes[s]);
+	}
+	if (table)
+		table_print(table);
+	else
+		puts("no pack is enabled");
+}
+
+enum cli_status cmd_status(const struct cli *cli)
+{
+	struct json_object *array;
+	PACKS packs = NULL;
+	CLI_SESSION cm = NULL;
+	int err;
+
+	err = cm_open(0, &cm);
+	if (!err)
+		err = cm_packs_get(cm, &packs);
+	if (err)
+		return cli_done(cm, err);
+	if (!cli_given(cli, CLI_JSON)) {
+		status_text(packs);
+		return CLI_DONE;
+	}
+	array = output_need(json_object_new_array());
+	for (size_t i = 0; i < packs->nr; i++)
+		if (packs->packs[i].enabled)
+			status_pack_json(array, &packs->packs[i]);
+	output_json(array);
+	return CLI_DONE;
+}
+
+enum cli_status cmd_enable(const struct cli *cli)
+{
+	CLI_SESSION cm = NULL;
+	int err;
+
+	for (int i = 1; i < cli->nr_operands; i++)
+		if (!cli_is_setting(cli->operands[i]))
+			return cli_misuse(cli, "enable: \"%.200s\" is not KNOB=VALUE",
+					  cli->operands[i]);
+	err = cm_open(CM_OPEN_WRITE, &cm);
+	if (!err)
+		err = cm_pack_enable(cm, cli->operands[0], cli->cgroup, &cli->operands[1]);
+	return cli_done(cm, err);
+}
+
+enum cli_status cmd_disable(const struct cli *cli)
+{
+	CLI_SESSION cm = NULL;
+	int err;
+
+	err = cm_open(CM_OPEN_WRITE, &cm);
+	if (!err)
+		err = cm_pack_disable(cm, cli->operands[0], cli->cgroup);
+	return cli_done(cm, err);
+}
+
+enum cli_status cmd_mode(const struct cli *cli)
+{
+	const char *word = cli->operands[1];
+	CLI_SESSION cm = NULL;
+	enum cm_mode mode;
+	int err;
+
+	if (!strcmp(word, "enforce"))
+		mode = CM_ENFORCE;
+	else if (!strcmp(word, "permissive"))
+		mode = CM_PERMISSIVE;
+	else
+		return cli_misuse(cli, "mode: \"%.200s\" is neither enforce nor permissive", word);
+	err = cm_open(CM_OPEN_WRITE, &cm);
+	if (!err)
+		err = cm_pack_set_mode(cm, cli->operands[0], cli->cgroup, mode);
+	return cli_done(cm, err);
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Doors: how a file under /proc/sys comes to be a knob. The procfs door is our module (see
+ * kernel/module/door.h); the native door is the LSM that a pack re-implements, which has the file
+ * already. Without either a knob is reached by cm_knob_get() and cm_knob_set() alone.
+ */
+#include <fcntl.h>
+#include <libkmod.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "../kernel/module/door.h"
+#include "internal.h"
+
+static int open_device(void)
+{
+	int fd = open(CM_DOOR_DEVICE, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* modprobe checmate; 0 or why not, for the operator. */
+static const char *load_module(void)
+{
+	struct kmod_ctx *ctx = kmod_new(NULL, NULL);
+	struct kmod_list *list = NULL;
+	struct kmod_module *module;
+	const char *why = NULL;
+	int err;
+
+	if (!ctx)
+		return "out of memory";
+	kmod_set_log_priority(ctx, -1);
+	err = kmod_module_new_from_lookup(ctx, "checmate", &list);
+	if (err < 0 || !list) {
+		why = "module checmate is not installed for this kernel";
+	} else {
+		module = kmod_module_get_module(list);
+		err = kmod_module_probe_insert_module(module, KMOD_PROBE_APPLY_BLACKLIST, NULL,
+						      NULL, NULL, NULL);
+		if (err < 0)
+			why = strerror(-err);
+		else if (err > 0)
+			why = "module checmate is blacklisted";
+		kmod_module_unref(module);
+	}
+	kmod_module_unref_list(list);
+	kmod_unref(ctx);
+	return why;
+}
+
+static int add_knob(struct cm *cm, int device, int system_fd, const struct cm_knob_decl *knob)
+{
+	struct cm_door_knob request = {
+		.size = sizeof(request),
+		.map_fd = system_fd,
+		.offset = knob->index * sizeof(int),
+		.min = knob->min,
+		.max = knob->max,
+		.latch = knob->latch,
+		.flags = knob->flags & CM_KNOB_LATCH ? CM_DOOR_LATCH : 0,
+		.cap = knob->cap,
+	};
+
+	strcpy(request.path, knob->path);
+	if (!ioctl(device, CM_DOOR_ADD, &request))
+		return 0;
+	cm_note(cm, "no file /proc/sys/%s: %s (checmate get and set work)", knob->path,
+		strerror(errno));
+	return -errno;
+}
+
+int cm_door_add(struct cm *cm, struct cm_pack *pack)
+{
+	_cleanup_close_ int device = -1, system_fd = -1;
+	const char *why = NULL;
+	char path[PATH_MAX];
+	size_t i;
+	int err;
+
+	if (pack->native || !pack->object->nr_knobs || !strcmp(cm_door_of(pack), "procfs"))
+		return 0;
+	device = open_device();
+	if (device == -ENOENT) {
+		why = load_module();
+		device = open_device();
+	}
+	if (device < 0) {
+		cm_note(cm, "no file /proc/sys/%s: %s (checmate get and set work)",
+			pack->object->knobs[0].path, why ? why : strerror(-device));
+		return device;
+	}
+	err = cm_pin_path(cm, path, "packs/%s/system", pack->name);
+	if (err)
+		return err;
+	system_fd = cm_pin_get(path);
+	for (i = 0; i < pack->object->nr_knobs; i++) {
+		err = add_knob(cm, device, system_fd, &pack->object->knobs[i]);
+		if (err && err != -EEXIST)
+			return err;
+	}
+	return 0;
+}
+
+int cm_door_remove(struct cm *cm, const struct cm_object *object)
+{
+	_cleanup_close_ int device = open_device();
+	struct cm_door_path request;
+	size_t i;
+
+	(void)cm;
+	for (i = 0; device >= 0 && i < object->nr_knobs; i++) {
+		memset(&request, 0, sizeof(request));
+		strcpy(request.path, object->knobs[i].path);
+		ioctl(device, CM_DOOR_REMOVE, &request); /* ENOENT: it had none */
+	}
+	return 0;
+}
+
+const char *cm_door_of(const struct cm_pack *pack)
+{
+	char path[PATH_MAX];
+
+	if (pack->native)
+		return "native";
+	if (!pack->object->nr_knobs)
+		return "none";
+	snprintf(path, sizeof(path), "/proc/sys/%s", pack->object->knobs[0].path);
+	return access(path, F_OK) ? "none" : "procfs";
+}

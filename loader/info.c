@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What packs are known, and what is in force of them. */
+#include <stdio.h>
+#include <string.h>
+
+#include "internal.h"
+
+/* The list owns the objects that its declarations point into. */
+struct list {
+	struct cm_packs packs; /* first: what the caller sees */
+	struct cm_object **objects;
+};
+
+static int fill_declarations(struct cm *cm, struct cm_pack_info *info,
+			     const struct cm_object *object)
+{
+	size_t i;
+
+	info->decl = object->pack;
+	info->door = "none";
+	info->knobs = calloc(object->nr_knobs + 1, sizeof(*info->knobs));
+	info->hooks = calloc(object->nr_hooks + 1, sizeof(*info->hooks));
+	if (!info->knobs || !info->hooks)
+		return cm_fail(cm, -ENOMEM, "out of memory");
+	info->nr_knobs = object->nr_knobs;
+	info->nr_hooks = object->nr_hooks;
+	for (i = 0; i < object->nr_knobs; i++) {
+		info->knobs[i].decl = &object->knobs[i];
+		cm_knob_name(&object->knobs[i], info->knobs[i].name);
+	}
+	for (i = 0; i < object->nr_hooks; i++)
+		memcpy(info->hooks[i].name, object->hooks[i].name, sizeof(info->hooks[i].name));
+	return 0;
+}
+
+static int new_scope(struct cm *cm, struct cm_pack_info *info, const char *path,
+		     struct cm_scope_info **ret)
+{
+	struct cm_scope_info *scope = &info->scopes[info->nr_scopes++];
+
+	scope->cgroup = strdup(path);
+	scope->values = calloc(info->nr_knobs + 1, sizeof(int));
+	scope->effective = calloc(info->nr_knobs + 1, sizeof(int));
+	if (!scope->cgroup || !scope->values || !scope->effective)
+		return cm_fail(cm, -ENOMEM, "out of memory");
+	*ret = scope;
+	return 0;
+}
+
+static int fill_system(struct cm *cm, struct cm_pack_info *info, struct cm_pack *pack)
+{
+	struct cm_scope_info *scope;
+	size_t i;
+	int err = new_scope(cm, info, "/", &scope);
+
+	if (err)
+		return err;
+	scope->id = CM_CGROUP_ROOT;
+	scope->mode = pack->state->system_mode;
+	for (i = 0; !err && i < info->nr_knobs; i++) {
+		err = cm_system_get(cm, pack, &pack->object->knobs[i], &scope->values[i]);
+		scope->effective[i] = scope->values[i];
+	}
+	return err;
+}
+
+static int fill_cgroup(struct cm *cm, struct cm_pack_info *info, struct cm_pack *pack,
+		       const struct cm_scope_record *record)
+{
+	struct cm_value row[CM_KNOBS_MAX];
+	struct cm_scope_info *scope;
+	char path[PATH_MAX];
+	size_t i;
+	int err, system;
+
+	err = cm_cgroup_path(cm, record->id, path, sizeof(path));
+	if (!err)
+		err = new_scope(cm, info, path, &scope);
+	if (!err && bpf_map_lookup_elem(pack->rows_fd, &record->scope.row, row))
+		err = cm_fail(cm, -EIO, "cannot read a row of %s", pack->name);
+	if (err)
+		return err;
+	scope->id = record->id;
+	scope->mode = record->scope.mode;
+	for (i = 0; !err && i < info->nr_knobs; i++) {
+		const struct cm_knob_decl *knob = &pack->object->knobs[i];
+
+		err = cm_system_get(cm, pack, knob, &system);
+		scope->values[i] = record->values[knob->index];
+		scope->effective[i] = cm_knob_strict(knob, row[knob->index].shadow, system);
+	}
+	return err;
+}
+
+static int by_cgroup(const void *a, const void *b)
+{
+	return strcmp(((const struct cm_scope_info *)a)->cgroup,
+		      ((const struct cm_scope_info *)b)->cgroup);
+}
+
+static int fill_state(struct cm *cm, struct cm_pack_info *info)
+{
+	_cleanup_free_ struct cm_scope_record *records = NULL;
+	_cleanup_pack_ struct cm_pack *pack = NULL;
+	size_t nr, i, first;
+	int err = cm_pack_open(cm, info->decl->name, &pack);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	err = cm_scopes_read(cm, pack, &records, &nr);
+	if (err)
+		return err;
+	info->enabled = true;
+	info->native = pack->native;
+	info->door = cm_door_of(pack);
+	info->scopes = calloc(nr + 1, sizeof(*info->scopes));
+	if (!info->scopes)
+		return cm_fail(cm, -ENOMEM, "out of memory");
+	if (pack->state->system_enabled)
+		err = fill_system(cm, info, pack);
+	first = info->nr_scopes;
+	for (i = 0; !err && i < nr; i++)
+		err = fill_cgroup(cm, info, pack, &records[i]);
+	if (!err)
+		qsort(info->scopes + first, info->nr_scopes - first, sizeof(*info->scopes),
+		      by_cgroup);
+	return err;
+}
+
+int cm_packs_get(struct cm *cm, struct cm_packs **ret)
+{
+	struct list *list = calloc(1, sizeof(*list));
+	size_t count = 0, i;
+	int err = 0;
+
+	if (!list)
+		return cm_fail(cm, -ENOMEM, "out of memory");
+	while (cm_builtin_packs[count].name)
+		count++;
+	list->packs.packs = calloc(count + 1, sizeof(*list->packs.packs));
+	list->objects = calloc(count + 1, sizeof(*list->objects));
+	if (!list->packs.packs || !list->objects)
+		err = cm_fail(cm, -ENOMEM, "out of memory");
+	for (i = 0; !err && i < count; i++) {
+		err = cm_object_open(cm, cm_builtin_packs[i].name, &list->objects[i]);
+		list->packs.nr = i + 1;
+		if (!err)
+			err = fill_declarations(cm, &list->packs.packs[i], list->objects[i]);
+		if (!err)
+			err = fill_state(cm, &list->packs.packs[i]);
+	}
+	if (err) {
+		cm_packs_free(&list->packs);
+		return err;
+	}
+	*ret = &list->packs;
+	return 0;
+}
+
+void cm_packs_free(struct cm_packs *packs)
+{
+	struct list *list = (struct list *)packs;
+	size_t i, j;
+
+	if (!packs)
+		return;
+	for (i = 0; i < packs->nr; i++) {
+		struct cm_pack_info *info = &packs->packs[i];
+
+		for (j = 0; j < info->nr_scopes; j++) {
+			free(info->scopes[j].cgroup);
+			free(info->scopes[j].values);
+			free(info->scopes[j].effective);
+		}
+		free(info->scopes);
+		free(info->knobs);
+		free(info->hooks);
+		cm_object_free(list->objects[i]);
+	}
+	free(list->objects);
+	free(packs->packs);
+	free(list);
+}

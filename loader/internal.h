@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of libchecmate share; not installed. One noun a file:
+ *
+ *	session.c	struct cm: the lock, the last error, what an interrupted call left
+ *	pin.c		names in the bpf file system
+ *	object.c	a policy object: its declarations, variables and maps
+ *	chain.c		dispatcher and slots of a hook
+ *	pack.c		enable, disable, mode
+ *	scope.c		scopes of a pack and the rows derived from them
+ *	knob.c		values by name
+ *	door.c		files under /proc/sys: the module's or the native LSM's
+ *	cgroup.c	cgroup directories and ids
+ *	info.c		what is known and in force
+ *	event.c		audit events, counters
+ *	probe.c		does this kernel run BPF LSM programs?
+ *	doctor.c	every requirement, tried
+ */
+#ifndef CM_INTERNAL_H
+#define CM_INTERNAL_H
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+
+#include "checmate.h"
+
+#define CM_BPFFS "/sys/fs/bpf"
+#define CM_PINS	 CM_BPFFS "/checmate"
+
+/* For variables: released at the end of the block. */
+static inline void cm_close_fd(const int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+
+static inline void cm_free_pointer(void *pointer)
+{
+	free(*(void **)pointer);
+}
+
+#define _cleanup_close_ __attribute__((cleanup(cm_close_fd)))
+#define _cleanup_free_	__attribute__((cleanup(cm_free_pointer)))
+
+/* session.c */
+struct cm {
+	unsigned int flags;
+	int lock_fd;
+	int cgroup_fd; /* mount point of cgroup v2, -1 until asked for */
+	char cgroup_mount[PATH_MAX];
+	char error[1024];
+	char notice[1024];
+};
+
+/* Store the sentence of a failure; returns @error, so that callers can return the call. */
+int cm_fail(struct cm *cm, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void cm_note(struct cm *cm, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void cm_unlock(struct cm *cm);
+bool cm_has_capability(int cap);
+
+/* pin.c: paths are relative to CM_PINS; at most PATH_MAX long */
+int cm_pin_path(struct cm *cm, char *buf, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+int cm_pin_mkdir(struct cm *cm, const char *path);
+int cm_pin_put(struct cm *cm, int fd, const char *path);
+int cm_pin_get(const char *path); /* fd or -errno */
+bool cm_pin_exists(const char *path);
+int cm_pin_remove(struct cm *cm, const char *path); /* recursive; absent is fine */
+/* Calls @fn for each name in the directory; an absent directory has none. */
+typedef int (*cm_pin_fn)(struct cm *cm, const char *name, void *arg);
+int cm_pin_each(struct cm *cm, const char *dir, cm_pin_fn fn, void *arg);
+
+/* object.c */
+struct cm_builtin {
+	const char *name;
+	const void *data;
+	size_t size;
+};
+
+/* Policy objects built into the library, sorted by name; ended by a NULL name. Generated. */
+extern const struct cm_builtin cm_builtin_packs[];
+extern const struct cm_builtin cm_builtin_dispatch;
+extern const struct cm_builtin cm_builtin_probe;
+
+struct cm_hook {
+	char name[CM_NAME_LEN * 2];
+	struct bpf_program *program;
+	uint32_t counters; /* offset in the counters map */
+	int slot;	   /* chosen by enable */
+};
+
+struct cm_object {
+	struct bpf_object *bpf;
+	const struct cm_pack_decl *pack;
+	const struct cm_knob_decl *knobs;
+	size_t nr_knobs;
+	const struct cm_aux_decl *aux;
+	size_t nr_aux;
+	struct cm_hook *hooks;
+	size_t nr_hooks;
+	size_t row_knobs; /* knobs there is room for in a row */
+};
+
+int cm_object_open(struct cm *cm, const char *pack, struct cm_object **ret);
+void cm_object_free(struct cm_object *object);
+static inline void cm_object_cleanup(struct cm_object **object)
+{
+	cm_object_free(*object);
+}
+#define _cleanup_object_ __attribute__((cleanup(cm_object_cleanup)))
+
+/* A data section before load. libbpf 1.1 hands its writable memory out as const. */
+static inline void *cm_section(struct bpf_map *map, size_t *ret_size)
+{
+	*ret_size = 0;
+	return map ? (void *)bpf_map__initial_value(map, ret_size) : NULL;
+}
+
+struct bpf_map *cm_object_map(const struct cm_object *object, const char *name);
+/* Offset of a variable in a data section, or -ENOENT. */
+int cm_object_variable(const struct cm_object *object, const char *section, const char *name);
+int cm_object_set_u32(struct cm *cm, struct cm_object *object, const char *section,
+		      const char *name, uint32_t value);
+struct bpf_object *cm_builtin_open(struct cm *cm, const struct cm_builtin *builtin,
+				   const char *name);
+static inline void cm_bpf_object_cleanup(struct bpf_object **object)
+{
+	bpf_object__close(*object);
+}
+#define _cleanup_bpf_ __attribute__((cleanup(cm_bpf_object_cleanup)))
+
+const struct cm_knob_decl *cm_object_knob(const struct cm_object *object, const char *name);
+void cm_knob_name(const struct cm_knob_decl *knob, char *buf); /* CM_PATH_LEN bytes */
+int cm_knob_off(const struct cm_knob_decl *knob);
+int cm_knob_strict(const struct cm_knob_decl *knob, int a, int b);
+
+/* chain.c */
+int cm_chain_open(struct cm *cm, const char *hook, int *ret_fd); /* attaches the dispatcher */
+int cm_chain_free_slot(struct cm *cm, const char *hook, int chain_fd);
+int cm_chain_put(struct cm *cm, const char *hook, int chain_fd, int slot, int prog_fd);
+int cm_chain_drop(struct cm *cm, const char *hook, uint32_t prog_id);
+int cm_chain_sweep(struct cm *cm); /* dispatchers of empty chains go */
+
+/* pack.c */
+struct cm_pack {
+	char name[CM_NAME_LEN];
+	struct cm_object *object; /* declarations; not loaded */
+	bool native;
+	struct cm_state *state; /* mapped; with the ceiling behind it */
+	int *system;		/* mapped */
+	int *ceiling;		/* behind *state */
+	size_t state_size;
+	size_t system_size;
+	int scopes_fd;
+	int rows_fd;
+	int cache_fd;
+};
+
+/* Opens an enabled pack; -ENOENT without a sentence if it is not enabled. */
+int cm_pack_open(struct cm *cm, const char *name, struct cm_pack **ret);
+void cm_pack_free(struct cm_pack *pack);
+static inline void cm_pack_cleanup(struct cm_pack **pack)
+{
+	cm_pack_free(*pack);
+}
+#define _cleanup_pack_ __attribute__((cleanup(cm_pack_cleanup)))
+int cm_pack_recover(struct cm *cm);
+bool cm_pack_needs_recovery(struct cm *cm);
+bool cm_native_active(const char *lsm);
+bool cm_knob_latched(const struct cm_knob_decl *knob, int value);
+
+/* scope.c */
+struct cm_scope_record { /* an entry of the map "cm_scopes" */
+	uint64_t id;
+	struct cm_scope scope;
+	int values[CM_KNOBS_MAX];
+};
+
+int cm_scopes_read(struct cm *cm, struct cm_pack *pack, struct cm_scope_record **ret, size_t *nr);
+int cm_scope_find(struct cm_pack *pack, uint64_t id, struct cm_scope_record *ret);
+/* Insert or change a scope at @path below the mount; a new one gets its row here. */
+int cm_scope_write(struct cm *cm, struct cm_pack *pack, const char *path,
+		   struct cm_scope_record *record);
+int cm_scope_remove(struct cm *cm, struct cm_pack *pack, uint64_t id);
+int cm_scopes_derive(struct cm *cm, struct cm_pack *pack);
+/* What holds in the cgroup @path, per knob, the system's own value not included. */
+int cm_scope_values(struct cm *cm, struct cm_pack *pack, const char *path, struct cm_value *ret);
+
+/* knob.c */
+int cm_knob_parse(struct cm *cm, const struct cm_knob_decl *knob, const char *text, int *ret);
+int cm_system_get(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl *knob, int *ret);
+int cm_system_set(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl *knob, int value);
+
+/* door.c */
+int cm_door_add(struct cm *cm, struct cm_pack *pack); /* failure is a notice, not an error */
+int cm_door_remove(struct cm *cm, const struct cm_object *object);
+const char *cm_door_of(const struct cm_pack *pack);
+
+/* cgroup.c: a path is below the mount and starts with '/'; the root's is "/" */
+int cm_cgroup_id(struct cm *cm, const char *dir, uint64_t *ret_id, char *ret_path);
+int cm_cgroup_id_below(struct cm *cm, const char *path, uint64_t *ret_id);
+bool cm_cgroup_has_children(struct cm *cm, const char *path);
+#define CM_CGROUP_ROOT 1 /* id of the hierarchy's root */
+
+/* event.c */
+int cm_events_open(struct cm *cm, bool create, int *ret_fd);
+
+/* probe.c */
+int cm_probe_lsm(struct cm *cm);	 /* 0 it runs; -EOPNOTSUPP with the sentence */
+int cm_lsm_list(char *buf, size_t size); /* active LSMs, comma-separated; -errno if unreadable */
+
+#endif /* CM_INTERNAL_H */

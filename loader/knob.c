@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Knobs by name: find the pack, parse the value, read and write it where it lives. */
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "internal.h"
+
+int cm_knob_parse(struct cm *cm, const struct cm_knob_decl *knob, const char *text, int *ret)
+{
+	char name[CM_PATH_LEN], *end;
+	long value;
+
+	cm_knob_name(knob, name);
+	errno = 0;
+	value = strtol(text, &end, 0);
+	/* strtol() would also take blanks and a plus sign, the kernel's parser no plus. */
+	if (!((*text >= '0' && *text <= '9') || *text == '-') || *end)
+		return cm_fail(cm, -EINVAL, "%s: '%.32s' is not a number", name, text);
+	if (errno || value < knob->min || value > knob->max)
+		return cm_fail(cm, -ERANGE, "%s: %.32s is out of range: it goes from %d to %d",
+			       name, text, knob->min, knob->max);
+	*ret = value;
+	return 0;
+}
+
+/* The enabled pack that has the knob. */
+static int find_knob(struct cm *cm, const char *name, struct cm_pack **ret,
+		     const struct cm_knob_decl **ret_knob)
+{
+	const struct cm_builtin *builtin;
+	char full[CM_PATH_LEN];
+
+	for (builtin = cm_builtin_packs; builtin->name; builtin++) {
+		_cleanup_object_ struct cm_object *object = NULL;
+		const struct cm_knob_decl *knob;
+		int err = cm_object_open(cm, builtin->name, &object);
+
+		if (err)
+			return err;
+		knob = cm_object_knob(object, name);
+		if (!knob)
+			continue;
+		cm_knob_name(knob, full);
+		if (strcmp(name, full) && strcmp(name, knob->path))
+			continue; /* the short form is for one pack's own settings */
+		err = cm_pack_open(cm, builtin->name, ret);
+		if (err == -ENOENT)
+			return cm_fail(cm, err, "%s: pack %s is not enabled: checmate enable %s",
+				       full, builtin->name, builtin->name);
+		if (!err)
+			*ret_knob = cm_object_knob((*ret)->object, name);
+		return err;
+	}
+	return cm_fail(cm, -ENOENT, "no knob is named '%.96s': see checmate list", name);
+}
+
+static void proc_path(const struct cm_knob_decl *knob, char *buf)
+{
+	snprintf(buf, PATH_MAX, "/proc/sys/%s", knob->path);
+}
+
+static int native_get(struct cm *cm, const struct cm_knob_decl *knob, int *ret)
+{
+	char path[PATH_MAX];
+	int matched;
+	FILE *file;
+
+	proc_path(knob, path);
+	file = fopen(path, "re");
+	if (!file)
+		return cm_fail(cm, -errno, "cannot open %s: %s", path, strerror(errno));
+	matched = fscanf(file, "%d", ret);
+	fclose(file);
+	return matched == 1 ? 0 : cm_fail(cm, -EIO, "cannot read %s", path);
+}
+
+static int native_set(struct cm *cm, const struct cm_knob_decl *knob, int value)
+{
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX], text[16];
+	int len = snprintf(text, sizeof(text), "%d", value), now;
+
+	proc_path(knob, path);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && write(fd, text, len) == len)
+		return 0;
+	if (errno == EINVAL && !native_get(cm, knob, &now) && cm_knob_latched(knob, now))
+		return cm_fail(cm, -EPERM, "%s is %d: that holds until reboot", path, now);
+	return cm_fail(cm, -errno, "cannot write %d to %s: %s", value, path, strerror(errno));
+}
+
+int cm_system_get(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl *knob, int *ret)
+{
+	if (pack->native)
+		return native_get(cm, knob, ret);
+	*ret = __atomic_load_n(&pack->system[knob->index], __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+int cm_system_set(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl *knob, int value)
+{
+	char name[CM_PATH_LEN];
+	int now;
+
+	if (pack->native)
+		return native_set(cm, knob, value);
+	now = __atomic_load_n(&pack->system[knob->index], __ATOMIC_SEQ_CST);
+	do { /* against a writer of the file under /proc/sys */
+		if (cm_knob_latched(knob, now) && value != now) {
+			cm_knob_name(knob, name);
+			return cm_fail(cm, -EPERM, "%s is %d: that holds until reboot", name, now);
+		}
+	} while (!__atomic_compare_exchange_n(&pack->system[knob->index], &now, value, false,
+					      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+	return 0;
+}
+
+int cm_knob_get(struct cm *cm, const char *name, const char *cgroup, int *ret)
+{
+	_cleanup_pack_ struct cm_pack *pack = NULL;
+	struct cm_value values[CM_KNOBS_MAX];
+	const struct cm_knob_decl *knob;
+	uint64_t id = CM_CGROUP_ROOT;
+	char path[PATH_MAX];
+	int err, system;
+
+	err = find_knob(cm, name, &pack, &knob);
+	if (!err && cgroup)
+		err = cm_cgroup_id(cm, cgroup, &id, path);
+	if (!err)
+		err = cm_system_get(cm, pack, knob, &system);
+	if (!err && id != CM_CGROUP_ROOT) {
+		err = cm_scope_values(cm, pack, path, values);
+		system = cm_knob_strict(knob, system, values[knob->index].shadow);
+	}
+	if (!err)
+		*ret = system;
+	return err;
+}
+
+static int set_in_cgroup(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl *knob,
+			 const char *cgroup, uint64_t id, const char *path, int value)
+{
+	struct cm_scope_record record;
+	char name[CM_PATH_LEN];
+	int *own;
+
+	if (cm_scope_find(pack, id, &record))
+		return cm_fail(cm, -ENOENT,
+			       "pack %s is not enabled in %s: checmate enable %s --cgroup %s",
+			       pack->name, cgroup, pack->name, cgroup);
+	own = &record.values[knob->index];
+	if (cm_knob_latched(knob, *own) && value != *own) {
+		cm_knob_name(knob, name);
+		return cm_fail(cm, -EPERM, "%s is %d in %s: that holds until reboot", name, *own,
+			       cgroup);
+	}
+	*own = value;
+	return cm_scope_write(cm, pack, path, &record);
+}
+
+int cm_knob_set(struct cm *cm, const char *name, const char *cgroup, const char *text)
+{
+	_cleanup_pack_ struct cm_pack *pack = NULL;
+	const struct cm_knob_decl *knob;
+	uint64_t id = CM_CGROUP_ROOT;
+	char path[PATH_MAX];
+	int err, value;
+
+	err = find_knob(cm, name, &pack, &knob);
+	if (!err)
+		err = cm_knob_parse(cm, knob, text, &value);
+	if (!err && cgroup)
+		err = cm_cgroup_id(cm, cgroup, &id, path);
+	if (err)
+		return err;
+	if (knob->cap >= 0 && !cm_has_capability(knob->cap))
+		return cm_fail(cm, -EPERM, "setting %s needs capability %d", name, knob->cap);
+	if (id == CM_CGROUP_ROOT)
+		return cm_system_set(cm, pack, knob, value);
+	return set_in_cgroup(cm, pack, knob, cgroup, id, path, value);
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Does this kernel run BPF LSM programs? Answered by running one. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "internal.h"
+
+#define LSM_LIST "/sys/kernel/security/lsm"
+
+int cm_lsm_list(char *buf, size_t size)
+{
+	_cleanup_close_ int fd = open(LSM_LIST, O_RDONLY | O_CLOEXEC);
+	ssize_t len;
+
+	if (fd < 0)
+		return -errno;
+	len = read(fd, buf, size - 1);
+	if (len < 0)
+		return -errno;
+	buf[len] = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+	return 0;
+}
+
+static int refuse(struct cm *cm)
+{
+	char list[512];
+
+	if (access("/sys/kernel/btf/vmlinux", F_OK))
+		return cm_fail(cm, -EOPNOTSUPP,
+			       "this kernel has no BTF (/sys/kernel/btf/vmlinux): it must be built "
+			       "with CONFIG_DEBUG_INFO_BTF=y");
+	if (cm_lsm_list(list, sizeof(list)))
+		return cm_fail(
+			cm, -EOPNOTSUPP,
+			"this kernel does not run BPF LSM programs: add bpf to the end of its "
+			"lsm= boot parameter (%s is not readable: mount -t securityfs "
+			"securityfs /sys/kernel/security shows the present list)",
+			LSM_LIST);
+	return cm_fail(cm, -EOPNOTSUPP,
+		       "this kernel does not run BPF LSM programs: boot it with lsm=%s,bpf", list);
+}
+
+int cm_probe_lsm(struct cm *cm)
+{
+	_cleanup_bpf_ struct bpf_object *bpf = NULL;
+	struct bpf_map *constants, *results;
+	struct bpf_program *program;
+	uint32_t pid = getpid(), key = 0, seen = 0;
+	struct bpf_link *link;
+	size_t size;
+	int err;
+
+	bpf = cm_builtin_open(cm, &cm_builtin_probe, "checmate");
+	if (!bpf)
+		return -EIO;
+	program = bpf_object__find_program_by_name(bpf, "cm_probe");
+	constants = bpf_object__find_map_by_name(bpf, ".rodata");
+	results = bpf_object__find_map_by_name(bpf, ".bss");
+	memcpy(cm_section(constants, &size), &pid, sizeof(pid));
+	err = bpf_object__load(bpf);
+	if (err == -EPERM)
+		return cm_fail(
+			cm, err,
+			"the kernel does not let us load BPF programs: no CAP_BPF, or kernel "
+			"lockdown in confidentiality mode");
+	if (err)
+		return refuse(cm);
+	link = bpf_program__attach_lsm(program);
+	if (!link)
+		return refuse(cm);
+	if (getpgid(pid) < 0)
+		seen = 0; /* asked for its side effect: the hook */
+	err = bpf_map_lookup_elem(bpf_map__fd(results), &key, &seen);
+	bpf_link__destroy(link);
+	return err || !seen ? refuse(cm) : 0;
+}

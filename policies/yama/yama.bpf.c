@@ -1,0 +1,450 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Yama: may this task inspect or control that one? Same knob, prctl, errno and exceptions as the
+ * kernel's own Yama, and a value per cgroup besides; of the two tasks' values the stricter counts.
+ *
+ *	ptrace_access_check	attach mode: denied by kernel.yama.ptrace_scope
+ *	ptrace_traceme		the same, asked by the tracee
+ *	task_free, task_alloc	end of a PR_SET_PTRACER relation
+ *	security_task_prctl	PR_SET_PTRACER itself
+ */
+#include "checmate.bpf.h"
+
+#define PTRACE_MODE_ATTACH 0x02
+#define CAP_SYS_PTRACE	   19
+#define PR_SET_PTRACER	   0x59616d61
+
+enum {
+	SCOPE_DISABLED = 0,
+	SCOPE_RELATIONAL = 1,
+	SCOPE_CAPABILITY = 2,
+	SCOPE_NO_ATTACH = 3,
+};
+
+CM_PACK("yama", .native_lsm = "yama", .question = "May this task inspect or control that one?",
+	.event_burst = 10, .event_interval_ms = 5000);
+
+CM_KNOB(ptrace_scope, "kernel/yama/ptrace_scope", .min = SCOPE_DISABLED, .max = SCOPE_NO_ATTACH,
+	.init = SCOPE_RELATIONAL, .flags = CM_KNOB_LATCH, .latch = SCOPE_NO_ATTACH,
+	.cap = CAP_SYS_PTRACE,
+	.help = "0 classic, 1 descendants and declared tracers, 2 CAP_SYS_PTRACE, 3 nobody (lasts "
+		"until reboot)");
+
+/* The kernel's own value, where native Yama is active. */
+extern const void ptrace_scope __ksym __weak;
+
+/*
+ * PR_SET_PTRACER relations, keyed by address of the tracee's thread group leader. An address names
+ * a task only until task_free: relations of the freed task go then, and those that name it as
+ * tracer are void from then on, because `tracers` has lost (or renewed) the number they carry. Pid
+ * and start time would not do: exec by a non-leader thread exchanges them between tasks.
+ */
+struct relation {
+	__u64 tracer; /* 0: anyone */
+	__u64 number;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, CM_PER_TASK);
+	__type(key, __u64);
+	__type(value, struct relation);
+} relations SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, CM_PER_TASK);
+	__type(key, __u64);
+	__type(value, __u64);
+} tracers SEC(".maps");
+
+static volatile __u64 last_number;
+static volatile bool any_relation; /* sticky: from then on task_free has work to do */
+static volatile bool stale_entry;  /* sticky: a delete failed, task_alloc must make sure */
+
+/* Ancestry ends at the idle task, pid 0. */
+struct ancestry {
+	__u64 walker;
+	__u64 ancestor; /* a thread group leader */
+	bool found;
+};
+
+static long climb(__u64 i, struct ancestry *walk)
+{
+	struct task_struct *task = (struct task_struct *)walk->walker;
+	struct task_struct *leader;
+
+	if (!task || BPF_CORE_READ(task, pid) <= 0)
+		return 1;
+	leader = BPF_CORE_READ(task, group_leader);
+	if ((__u64)leader == walk->ancestor) {
+		walk->found = true;
+		return 1;
+	}
+	walk->walker = (__u64)BPF_CORE_READ(leader, real_parent);
+	return 0;
+}
+
+/* More steps than there can be tasks (4194304): the walk always reaches the top. */
+#define MAX_STEPS (1 << 23)
+
+static __noinline bool is_descendant(__u64 ancestor_leader, __u64 task)
+{
+	struct ancestry walk = { .walker = task, .ancestor = ancestor_leader };
+
+	bpf_loop(MAX_STEPS, climb, &walk, 0);
+	return walk.found;
+}
+
+/* The stored tracer's leader, 0: anyone; false if there is no relation in force. */
+static __always_inline bool declared_tracer(__u64 tracee_leader, __u64 *ret_leader)
+{
+	struct relation *relation = bpf_map_lookup_elem(&relations, &tracee_leader);
+	__u64 tracer, *number;
+
+	if (!relation)
+		return false;
+	tracer = relation->tracer;
+	if (!tracer) {
+		*ret_leader = 0;
+		return true;
+	}
+	number = bpf_map_lookup_elem(&tracers, &tracer);
+	if (!number || *number != relation->number)
+		return false;
+	*ret_leader = (__u64)BPF_CORE_READ((struct task_struct *)tracer, group_leader);
+	return true;
+}
+
+static __noinline bool has_exception(__u64 tracer_leader, __u64 tracee_address)
+{
+	struct task_struct *tracee = (struct task_struct *)tracee_address;
+	__u64 declared;
+
+	/* This very thread is being traced by the caller's thread group already. */
+	if (BPF_CORE_READ(tracee, ptrace) &&
+	    (__u64)BPF_CORE_READ(tracee, parent, group_leader) == tracer_leader)
+		return true;
+	if (!any_relation)
+		return false;
+	if (!declared_tracer((__u64)BPF_CORE_READ(tracee, group_leader), &declared))
+		return false;
+	return !declared || is_descendant(declared, tracer_leader);
+}
+
+/* Levels of user namespaces are limited to 32 below the initial one. */
+#define USERNS_LEVELS 34
+
+struct capability {
+	__u64 namespace;
+	__u64 cred_namespace;
+	int cred_level;
+	__u32 euid;
+	bool effective;
+	bool granted;
+};
+
+static long capability_step(__u64 i, struct capability *cap)
+{
+	struct user_namespace *namespace = (struct user_namespace *)cap->namespace;
+	__u64 parent;
+
+	if (cap->namespace == cap->cred_namespace) {
+		cap->granted = cap->effective;
+		return 1;
+	}
+	if (!namespace || BPF_CORE_READ(namespace, level) <= cap->cred_level)
+		return 1;
+	parent = (__u64)BPF_CORE_READ(namespace, parent);
+	if (parent == cap->cred_namespace && BPF_CORE_READ(namespace, owner.val) == cap->euid) {
+		cap->granted = true;
+		return 1;
+	}
+	cap->namespace = parent;
+	return 0;
+}
+
+/* ns_capable(): does @cred hold CAP_SYS_PTRACE over @namespace, as effective or as its owner? */
+static __noinline bool has_capability(__u64 cred_address, __u64 namespace)
+{
+	struct cred *cred = (struct cred *)cred_address;
+	struct capability cap = { .namespace = namespace };
+	__u32 low = 0;
+
+	bpf_probe_read_kernel(
+		&low, sizeof(low),
+		(void *)(cred_address + bpf_core_field_offset(struct cred, cap_effective)));
+	cap.effective = low & (1u << CAP_SYS_PTRACE);
+	cap.cred_namespace = (__u64)BPF_CORE_READ(cred, user_ns);
+	cap.cred_level = BPF_CORE_READ(cred, user_ns, level);
+	cap.euid = BPF_CORE_READ(cred, euid.val);
+	bpf_loop(USERNS_LEVELS, capability_step, &cap, 0);
+	return cap.granted;
+}
+
+static const char reason_gone[] = "target-gone";
+static const char reason_unrelated[] = "not-descendant";
+static const char reason_capability[] = "needs-cap-sys-ptrace";
+static const char reason_no_attach[] = "no-attach";
+
+/* Why @scope forbids the attach, or NULL. Any unknown value forbids, as the native one does. */
+static __always_inline const char *forbids_attach(__s32 scope, bool alive, bool related,
+						  bool capable)
+{
+	if (scope == SCOPE_DISABLED)
+		return NULL;
+	if (scope == SCOPE_RELATIONAL)
+		return !alive ? reason_gone : related || capable ? NULL : reason_unrelated;
+	if (scope == SCOPE_CAPABILITY)
+		return capable ? NULL : reason_capability;
+	return reason_no_attach;
+}
+
+static __always_inline const char *forbids_traceme(__s32 scope, bool capable)
+{
+	if (scope == SCOPE_DISABLED || scope == SCOPE_RELATIONAL)
+		return NULL;
+	if (scope == SCOPE_CAPABILITY)
+		return capable ? NULL : reason_capability;
+	return reason_no_attach;
+}
+
+/* The value that binds two tasks; none of ours where the native one is at least as strict. */
+static __always_inline struct cm_value both_sides(struct task_struct *a, struct task_struct *b)
+{
+	struct cm_value scope = cm_effective(a, ptrace_scope);
+	struct cm_value other = cm_effective(b, ptrace_scope);
+	__s32 native = 0;
+
+	scope = cm_stricter(ptrace_scope, scope, other);
+	if (cm_native && &ptrace_scope) {
+		bpf_probe_read_kernel(&native, sizeof(native), &ptrace_scope);
+		if (scope.enforced <= native)
+			scope.enforced = SCOPE_DISABLED;
+		if (scope.shadow <= native)
+			scope.shadow = SCOPE_DISABLED;
+	}
+	return scope;
+}
+
+CM_HOOK(ptrace_access_check, struct task_struct *child, unsigned int mode)
+{
+	struct task_struct *current;
+	__u64 leader, target_namespace;
+	bool alive, related, capable;
+	const char *denied, *watched;
+	struct cm_value scope;
+	__s32 ceiling;
+
+	if (!(mode & PTRACE_MODE_ATTACH))
+		return CM_ALLOW;
+	ceiling = cm_ceiling(ptrace_scope);
+	if (ceiling == SCOPE_DISABLED)
+		return CM_ALLOW;
+	current = cm_current();
+	/* The common case: a debugger and its own child, and no scope stricter than relational. */
+	if (ceiling == SCOPE_RELATIONAL && child->real_parent == current && child->thread_pid) {
+		cm_count(ptrace_access_check, CM_COUNT_ALLOWED);
+		return CM_ALLOW;
+	}
+	scope = both_sides(current, child);
+	if (scope.shadow == SCOPE_DISABLED)
+		return CM_ALLOW;
+
+	leader = (__u64)current->group_leader;
+	alive = child->thread_pid;
+	related = is_descendant(leader, (__u64)child) || has_exception(leader, (__u64)child);
+	target_namespace = (__u64)child->real_cred->user_ns;
+	capable = has_capability((__u64)current->cred, target_namespace);
+
+	denied = forbids_attach(scope.enforced, alive, related, capable);
+	watched = denied ? denied : forbids_attach(scope.shadow, alive, related, capable);
+	if (!watched) {
+		cm_count(ptrace_access_check, CM_COUNT_ALLOWED);
+		return CM_ALLOW;
+	}
+	cm_report(ptrace_access_check, denied ? CM_ENFORCE : CM_PERMISSIVE, EPERM, "ptrace.attach",
+		  watched, "ptrace attach of {object} was attempted by {subject}", current,
+		  current->cred, child, child->real_cred);
+	return denied ? -EPERM : CM_ALLOW;
+}
+
+CM_HOOK(ptrace_traceme, struct task_struct *parent)
+{
+	struct task_struct *current;
+	const char *denied, *watched;
+	struct cm_value scope;
+	bool capable;
+
+	/* Below 2 nothing is forbidden: no need to look at the scopes. */
+	if (cm_ceiling(ptrace_scope) <= SCOPE_RELATIONAL)
+		return CM_ALLOW;
+	current = cm_current();
+	scope = both_sides(current, parent);
+	if (scope.shadow <= SCOPE_RELATIONAL)
+		return CM_ALLOW;
+
+	capable = has_capability((__u64)parent->real_cred, (__u64)current->cred->user_ns);
+	denied = forbids_traceme(scope.enforced, capable);
+	watched = denied ? denied : forbids_traceme(scope.shadow, capable);
+	if (!watched) {
+		cm_count(ptrace_traceme, CM_COUNT_ALLOWED);
+		return CM_ALLOW;
+	}
+	cm_report(ptrace_traceme, denied ? CM_ENFORCE : CM_PERMISSIVE, EPERM, "ptrace.traceme",
+		  watched, "ptrace traceme of {object} was attempted by {subject}", parent,
+		  parent->real_cred, current, current->cred);
+	return denied ? -EPERM : CM_ALLOW;
+}
+
+static __always_inline void forget(__u64 task)
+{
+	long error = bpf_map_delete_elem(&relations, &task);
+
+	if (error && error != -ENOENT)
+		stale_entry = true;
+	error = bpf_map_delete_elem(&tracers, &task);
+	if (error && error != -ENOENT)
+		stale_entry = true;
+}
+
+/* Runs where the native LSM drops its relations. The argument is used as a number only. */
+CM_HOOK(task_free, struct task_struct *task)
+{
+	if (any_relation)
+		forget((__u64)task);
+	return CM_ALLOW;
+}
+
+/*
+ * A delete in task_free can fail if it interrupted a map operation on this CPU: then the address,
+ * not yet anyone's, is cleared when the next task gets it. Process context: this one cannot fail
+ * so.
+ */
+CM_HOOK(task_alloc, struct task_struct *task)
+{
+	if (stale_entry)
+		forget((__u64)task);
+	return CM_ALLOW;
+}
+
+/* xarray: an entry with the low bits 10 points to a node, each node resolves 6 bits. */
+#define XA_NODE_TAG 2
+#define XA_LEVELS   6
+
+static __always_inline __u64 idr_find(struct pid_namespace *namespace, __u32 id)
+{
+	__u64 entry = (__u64)BPF_CORE_READ(namespace, idr.idr_rt.xa_head);
+	struct xa_node *node;
+	__u64 index;
+	__u8 shift;
+	int i;
+
+	for (i = 0; i < XA_LEVELS && (entry & 3) == XA_NODE_TAG; i++) {
+		node = (struct xa_node *)(entry & ~3ull);
+		shift = BPF_CORE_READ(node, shift) & 31;
+		index = (__u64)id >> shift;
+		if (i == 0 && index > 63)
+			return 0;
+		entry = 0;
+		bpf_probe_read_kernel(&entry, sizeof(entry),
+				      (void *)((__u64)node +
+					       bpf_core_field_offset(struct xa_node, slots) +
+					       (index & 63) * sizeof(void *)));
+	}
+	return entry & 3 ? 0 : entry;
+}
+
+/* The task that the caller's own pid namespace knows by thread id @tid; 0 if none. */
+static __noinline __u64 find_task(__u32 tid)
+{
+	struct task_struct *current = cm_current();
+	__u64 own = (__u64)BPF_CORE_READ(current, thread_pid);
+	__u32 level = BPF_CORE_READ((struct pid *)own, level) & 31;
+	struct pid_namespace *namespace;
+	struct upid *upid;
+	__u64 pid, first;
+
+	upid = (struct upid *)(own + bpf_core_field_offset(struct pid, numbers) +
+			       level * bpf_core_type_size(struct upid));
+	namespace = BPF_CORE_READ(upid, ns);
+	pid = idr_find(namespace, tid);
+	if (!pid)
+		return 0;
+	first = (__u64)BPF_CORE_READ((struct pid *)pid, tasks[0].first);
+	if (!first)
+		return 0;
+	return first - bpf_core_field_offset(struct task_struct, pid_links);
+}
+
+/* The number under which @tracer is known until it is freed; 0: no memory. */
+static __always_inline __u64 tracer_number(__u64 tracer)
+{
+	__u64 *known, number;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		known = bpf_map_lookup_elem(&tracers, &tracer);
+		if (known)
+			return *known;
+		number = __sync_fetch_and_add(&last_number, 1) + 1;
+		if (!bpf_map_update_elem(&tracers, &tracer, &number, BPF_NOEXIST))
+			return number;
+	}
+	return 0;
+}
+
+/* PR_SET_PTRACER: 0, -EINVAL or -ENOMEM. */
+static __noinline int set_ptracer(__u64 argument)
+{
+	struct task_struct *current = cm_current();
+	__u64 leader = (__u64)current->group_leader;
+	struct relation relation = {};
+	__s32 tid = argument;
+
+	if (!argument) {
+		bpf_map_delete_elem(&relations, &leader);
+		return 0;
+	}
+	any_relation = true; /* before the first entry: task_free must not miss it */
+	if (tid != -1) {
+		relation.tracer = tid > 0 ? find_task(tid) : 0;
+		if (!relation.tracer)
+			return -EINVAL;
+		relation.number = tracer_number(relation.tracer);
+		if (!relation.number)
+			return -ENOMEM;
+	}
+	return bpf_map_update_elem(&relations, &leader, &relation, BPF_ANY) ? -ENOMEM : 0;
+}
+
+/*
+ * An LSM program cannot say "handled, and 0 is the result", this one can: the trampoline takes any
+ * non-zero 64-bit value for an answer, and the caller takes its low 32 bits.
+ */
+#define HANDLED (1L << 32)
+
+CM_AUX(yama_prctl, CM_STANDALONE);
+SEC("fmod_ret/security_task_prctl")
+long BPF_PROG(yama_prctl, int option, unsigned long arg2)
+{
+	long error;
+
+	if (option != PR_SET_PTRACER)
+		return 0;
+	error = set_ptracer(arg2);
+	return error ? error : HANDLED;
+}
+
+/* Native Yama has the prctl: what it accepted holds here too. */
+CM_AUX(yama_prctl_mirror, CM_NATIVE);
+SEC("fexit/security_task_prctl")
+int BPF_PROG(yama_prctl_mirror, int option, unsigned long arg2, unsigned long arg3,
+	     unsigned long arg4, unsigned long arg5, int ret)
+{
+	if (option == PR_SET_PTRACER && ret == 0)
+		set_ptracer(arg2);
+	return 0;
+}
