@@ -149,9 +149,11 @@ int cm_doctor(struct cm_check **ret, size_t *ret_nr)
 {
 	struct report report = {};
 	struct cm *cm = NULL;
+	char why[256];
 	int err;
 
 	err = cm_open(0, &cm);
+	SAY(why, "%s", cm_error(cm)); /* the checks below leave sentences of their own */
 	if (err == -EPERM || err == -ENOMEM) {
 		struct cm_check *check = add(&report, CM_CHECK_FAIL, "privileges");
 
@@ -166,8 +168,7 @@ int cm_doctor(struct cm_check **ret, size_t *ret_nr)
 		check_cgroup(&report, cm);
 		check_door(&report);
 		if (err && err != -ENOENT) { /* the lock, or pins of another version */
-			SAY(add(&report, CM_CHECK_FAIL, "present state")->found, "%s",
-			    cm_error(cm));
+			SAY(add(&report, CM_CHECK_FAIL, "present state")->found, "%s", why);
 			fails(&report, -EIO);
 		}
 	}

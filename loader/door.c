@@ -64,7 +64,8 @@ static int add_knob(struct cm *cm, int device, int system_fd, const struct cm_kn
 	};
 
 	strcpy(request.path, knob->path);
-	if (!ioctl(device, CM_DOOR_ADD, &request))
+	/* EEXIST: it has its file; the one of a policy that is gone would have given way. */
+	if (!ioctl(device, CM_DOOR_ADD, &request) || errno == EEXIST)
 		return 0;
 	cm_note(cm, "no file /proc/sys/%s: %s (checmate get and set work)", knob->path,
 		strerror(errno));
@@ -79,7 +80,7 @@ int cm_door_add(struct cm *cm, struct cm_pack *pack)
 	size_t i;
 	int err;
 
-	if (pack->native || !pack->object->nr_knobs || !strcmp(cm_door_of(pack), "procfs"))
+	if (pack->native || !pack->object->nr_knobs)
 		return 0;
 	device = open_device();
 	if (device == -ENOENT) {
@@ -95,12 +96,24 @@ int cm_door_add(struct cm *cm, struct cm_pack *pack)
 	if (err)
 		return err;
 	system_fd = cm_pin_get(path);
-	for (i = 0; i < pack->object->nr_knobs; i++) {
+	for (i = 0; !err && i < pack->object->nr_knobs; i++)
 		err = add_knob(cm, device, system_fd, &pack->object->knobs[i]);
-		if (err && err != -EEXIST)
-			return err;
+	return err;
+}
+
+/* The module may have been loaded (again) since its packs were enabled. */
+void cm_door_sync(struct cm *cm)
+{
+	const struct cm_builtin *builtin;
+
+	if (access(CM_DOOR_DEVICE, F_OK))
+		return;
+	for (builtin = cm_builtin_packs; builtin->name; builtin++) {
+		_cleanup_pack_ struct cm_pack *pack = NULL;
+
+		if (!cm_pack_open(cm, builtin->name, &pack))
+			cm_door_add(cm, pack);
 	}
-	return 0;
 }
 
 int cm_door_remove(struct cm *cm, const struct cm_object *object)
@@ -120,12 +133,15 @@ int cm_door_remove(struct cm *cm, const struct cm_object *object)
 
 const char *cm_door_of(const struct cm_pack *pack)
 {
-	char path[PATH_MAX];
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX], c;
 
 	if (pack->native)
 		return "native";
 	if (!pack->object->nr_knobs)
 		return "none";
 	snprintf(path, sizeof(path), "/proc/sys/%s", pack->object->knobs[0].path);
-	return access(path, F_OK) ? "none" : "procfs";
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* A file that outlived its policy gives ENODEV. */
+	return fd >= 0 && read(fd, &c, 1) == 1 ? "procfs" : "none";
 }

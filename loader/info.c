@@ -98,6 +98,18 @@ static int by_cgroup(const void *a, const void *b)
 		      ((const struct cm_scope_info *)b)->cgroup);
 }
 
+/* Enabled in cgroups only, but someone wrote the file under /proc/sys. */
+static bool system_in_force(const struct cm_pack *pack)
+{
+	size_t i;
+
+	for (i = 0; !pack->native && i < pack->object->nr_knobs; i++)
+		if (pack->system[pack->object->knobs[i].index] !=
+		    cm_knob_off(&pack->object->knobs[i]))
+			return true;
+	return false;
+}
+
 static int fill_state(struct cm *cm, struct cm_pack_info *info)
 {
 	_cleanup_free_ struct cm_scope_record *records = NULL;
@@ -116,7 +128,7 @@ static int fill_state(struct cm *cm, struct cm_pack_info *info)
 	info->scopes = calloc(nr + 1, sizeof(*info->scopes));
 	if (!info->scopes)
 		return cm_fail(cm, -ENOMEM, "out of memory");
-	if (pack->state->system_enabled)
+	if (pack->state->system_enabled || system_in_force(pack))
 		err = fill_system(cm, info, pack);
 	first = info->nr_scopes;
 	for (i = 0; !err && i < nr; i++)

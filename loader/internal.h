@@ -200,6 +200,7 @@ int cm_system_set(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl
 
 /* door.c */
 int cm_door_add(struct cm *cm, struct cm_pack *pack); /* failure is a notice, not an error */
+void cm_door_sync(struct cm *cm);
 int cm_door_remove(struct cm *cm, const struct cm_object *object);
 const char *cm_door_of(const struct cm_pack *pack);
 

@@ -434,6 +434,7 @@ static int recover_pack(struct cm *cm, const char *name, void *arg)
 	struct cm_state *state;
 	uint32_t phase, abi;
 	size_t size, i;
+	bool undo;
 	int err;
 
 	(void)arg;
@@ -451,7 +452,8 @@ static int recover_pack(struct cm *cm, const char *name, void *arg)
 	if (err || !pack->state->dirty)
 		return err;
 	/* Enabling for the whole system had not come to its end: undo the values it had set. */
-	for (i = 0; pack->state->dirty == 2 && i < pack->object->nr_knobs; i++)
+	undo = pack->state->dirty == 2 && !pack->state->system_enabled;
+	for (i = 0; undo && i < pack->object->nr_knobs; i++)
 		pack->system[pack->object->knobs[i].index] = cm_knob_off(&pack->object->knobs[i]);
 	return cm_scopes_derive(cm, pack);
 }

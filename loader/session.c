@@ -122,14 +122,16 @@ int cm_open(unsigned int flags, struct cm **ret)
 	err = lock(cm, flags & CM_OPEN_WRITE ? LOCK_EX : LOCK_SH);
 	if (err)
 		return err;
-	if (!cm_pack_needs_recovery(cm))
-		return 0;
-	/* An interrupted call: put things right first, also for a reader. */
-	err = lock(cm, LOCK_EX);
-	if (!err)
-		err = cm_pack_recover(cm);
-	if (!err && !(flags & CM_OPEN_WRITE))
-		err = lock(cm, LOCK_SH);
+	if (cm_pack_needs_recovery(cm)) {
+		/* An interrupted call: put things right first, also for a reader. */
+		err = lock(cm, LOCK_EX);
+		if (!err)
+			err = cm_pack_recover(cm);
+		if (!err && !(flags & CM_OPEN_WRITE))
+			err = lock(cm, LOCK_SH);
+	}
+	if (!err && (flags & CM_OPEN_WRITE))
+		cm_door_sync(cm);
 	return err;
 }
 

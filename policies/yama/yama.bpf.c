@@ -40,6 +40,8 @@ extern const void ptrace_scope __ksym __weak;
  * and start time would not do: exec by a non-leader thread exchanges them between tasks.
  */
 struct relation {
+	/* The key again, read last: a freed element may be given to another key under our eyes. */
+	__u64 leader;
 	__u64 tracer; /* 0: anyone */
 	__u64 number;
 };
@@ -101,18 +103,20 @@ static __noinline bool is_descendant(__u64 ancestor_leader, __u64 task)
 /* The stored tracer's leader, 0: anyone; false if there is no relation in force. */
 static __always_inline bool declared_tracer(__u64 tracee_leader, __u64 *ret_leader)
 {
-	struct relation *relation = bpf_map_lookup_elem(&relations, &tracee_leader);
-	__u64 tracer, *number;
+	volatile struct relation *relation = bpf_map_lookup_elem(&relations, &tracee_leader);
+	__u64 tracer, number, *current_number;
 
 	if (!relation)
 		return false;
 	tracer = relation->tracer;
-	if (!tracer) {
-		*ret_leader = 0;
+	number = relation->number;
+	if (relation->leader != tracee_leader)
+		return false;
+	*ret_leader = 0;
+	if (!tracer)
 		return true;
-	}
-	number = bpf_map_lookup_elem(&tracers, &tracer);
-	if (!number || *number != relation->number)
+	current_number = bpf_map_lookup_elem(&tracers, &tracer);
+	if (!current_number || *current_number != number)
 		return false;
 	*ret_leader = (__u64)BPF_CORE_READ((struct task_struct *)tracer, group_leader);
 	return true;
@@ -401,7 +405,7 @@ static __noinline int set_ptracer(__u64 argument)
 {
 	struct task_struct *current = cm_current();
 	__u64 leader = (__u64)current->group_leader;
-	struct relation relation = {};
+	struct relation relation = { .leader = leader };
 	__s32 tid = argument;
 
 	if (!argument) {

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The procfs door's interface: ioctl(2) on /dev/checmate (mode 0600).
+ *
+ * A door makes /proc/sys/<path> out of one signed 32-bit integer inside element 0 of a BPF array
+ * map. ADD and REMOVE need CAP_SYS_ADMIN in the initial user namespace, whoever opened the device.
+ */
+#ifndef CHECMATE_DOOR_H
+#define CHECMATE_DOOR_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define CM_DOOR_DEVICE	  "/dev/checmate"
+#define CM_DOOR_ABI	  1    /* what CM_DOOR_VERSION reports */
+#define CM_DOOR_PATH_MAX  128  /* with the terminating zero */
+#define CM_DOOR_KNOBS_MAX 1024 /* files at a time; one more gets ENOSPC */
+
+/* cm_door_knob.flags */
+#define CM_DOOR_LATCH (1U << 0) /* .latch is valid */
+
+/*
+ * A latched knob accepts every value within its bounds until the stored value equals .latch; from
+ * then on .latch is the only one it accepts, the rest gets EINVAL.
+ */
+struct cm_door_knob {
+	__u32 size;   /* sizeof(struct cm_door_knob): how a longer one will be told from this one */
+	__s32 map_fd; /* readable and writable */
+	__u32 offset; /* of the integer, in bytes from the start of element 0; a multiple of 4 */
+	__s32 min;
+	__s32 max;
+	__s32 latch;
+	__u32 flags;
+	__s32 cap; /* needed to write, in the initial user namespace; -1: file permissions only */
+	char path[CM_DOOR_PATH_MAX]; /* below /proc/sys, as "kernel/yama/ptrace_scope" */
+};
+
+struct cm_door_path {
+	char path[CM_DOOR_PATH_MAX];
+};
+
+#define CM_DOOR_KNOB_SIZE_1 160 /* size of the first published cm_door_knob, the least accepted */
+
+_Static_assert(sizeof(struct cm_door_knob) == CM_DOOR_KNOB_SIZE_1, "cm_door_knob has no holes");
+_Static_assert(sizeof(struct cm_door_path) == CM_DOOR_PATH_MAX, "cm_door_path is its path");
+
+#define CM_DOOR_IOC 0xCB
+
+/* Returns CM_DOOR_ABI. */
+#define CM_DOOR_VERSION _IOR(CM_DOOR_IOC, 0, __u32)
+/*
+ * Takes a struct cm_door_knob; no size in the number, the struct carries it. The file stays after
+ * every descriptor is closed, until REMOVE or module unload.
+ *
+ *   E2BIG    a longer struct uses fields that this module does not know
+ *   EINVAL   size, flags, cap, bounds, offset or path; or the map is no plain array
+ *            (path: lower-case letters, digits and _ - . in at least two components, none of them
+ *            empty or starting with a dot, no two dots in a row)
+ *   EBADF    no such descriptor (EINVAL: it is not a map)
+ *   EPERM    no CAP_SYS_ADMIN; or the descriptor is not writable; or the map is frozen
+ *   EEXIST   the path exists, ours or not; only a file of ours whose policy is gone gives way
+ *   ENOTDIR  a file stands where the path needs a directory
+ *   ENOSPC   CM_DOOR_KNOBS_MAX files exist
+ */
+#define CM_DOOR_ADD _IO(CM_DOOR_IOC, 1)
+/* Takes a struct cm_door_path; ENOENT when no ADD made it. The value stays as it is. */
+#define CM_DOOR_REMOVE _IOW(CM_DOOR_IOC, 2, struct cm_door_path)
+
+#endif /* CHECMATE_DOOR_H */

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Tests, demo, benchmark, lint. Included by the top Makefile.
+
+.PHONY: demo
+demo: deps ## show the main job in a guest without Yama: one command from a bare Debian 12
+	$(Q)$(MAKE) all module-guests
+	$(Q)tests/vm/run -t 300 -- tests/demo
+
+.PHONY: test
+test: deps ## run every test in guests of all supported kernels
+	$(Q)$(MAKE) all module-guests test-programs
+	$(Q)tests/run
+
+.PHONY: bench
+bench: deps ## count instructions and write tests/bench/RESULTS.md
+	$(Q)$(MAKE) all test-programs
+	$(Q)tests/bench/run
+
+.PHONY: soak
+soak: deps ## the long versions of the tests, by hand
+	$(Q)$(MAKE) all module-guests test-programs
+	$(Q)CHECMATE_SOAK=1 tests/run
+
+TEST_BPF := $(patsubst tests/bpf/%.bpf.c,$(BUILD)/tests/bpf/%.bpf.o,$(wildcard tests/bpf/*.bpf.c))
+TEST_PROGRAMS := $(BUILD)/tests/yama-cases $(BUILD)/tests/door-driver \
+	$(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(wildcard tests/programs/*.c)) \
+	$(patsubst tests/bench/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/*.c)) $(TEST_BPF)
+
+.PHONY: test-programs
+test-programs: $(TEST_PROGRAMS)
+
+$(BUILD)/tests/yama-cases: $(wildcard policies/yama/cases/*.c policies/yama/cases/*.h) | $(BUILD)/tests
+	$(say) CC $@
+	$(Q)$(CC) $(CFLAGS) $(WARN) -pthread -o $@ $(filter %.c,$^)
+
+$(BUILD)/tests/%: tests/programs/%.c | $(BUILD)/tests
+	$(say) CC $@
+	$(Q)$(CC) $(CFLAGS) $(WARN) -D_GNU_SOURCE -pthread -o $@ $<
+
+$(BUILD)/tests/%: tests/bench/%.c $(BUILD)/libchecmate.a | $(BUILD)/tests
+	$(say) CC $@
+	$(Q)$(CC) $(CFLAGS) $(WARN) -D_GNU_SOURCE -Ikernel -Iloader -o $@ $^ $(lib_libs)
+
+$(BUILD)/tests/bpf/%.bpf.o: tests/bpf/%.bpf.c $(wildcard kernel/*.h) | $(BUILD)/tests/bpf
+	$(say) BPF $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+.PHONY: lint
+lint: deps ## formatting, warnings, static analysis, shell, man page
+	$(Q)tests/lint
