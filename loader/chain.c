@@ -17,8 +17,7 @@ static struct bpf_object *open_template(struct cm *cm, const char *hook, const c
 
 	if (!bpf)
 		return NULL;
-	bpf_object__for_each_program(program, bpf)
-	{
+	bpf_object__for_each_program(program, bpf) {
 		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), wanted));
 		if (!err)
 			err = bpf_program__set_attach_target(program, 0, hook);

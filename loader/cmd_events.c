@@ -79,8 +79,8 @@ static bool is_party(int dir, const struct cm_party *party)
 }
 
 /*
- * The command line of a task that may be gone, or whose pid may be another's by now; its comm then,
- * and for kernel threads and zombies, which have none. Returns the length.
+ * The command line of a task that may be gone, or whose pid may be another's by now. Returns the
+ * length; 0 then, and for kernel threads and zombies, which have none.
  */
 static size_t command_line(const struct cm_party *party, char buf[CMDLINE_MAX])
 {
@@ -90,22 +90,18 @@ static size_t command_line(const struct cm_party *party, char buf[CMDLINE_MAX])
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d", party->pid, party->tid);
 	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (dir >= 0) {
-		/* The directory stays that of one task, so what follows is about the same one. */
-		if (is_party(dir, party))
-			n = read_at(dir, "cmdline", buf, CMDLINE_MAX);
-		close(dir);
-	}
+	if (dir < 0)
+		return 0;
+	/* The directory stays that of one task, so what follows is about the same one. */
+	if (is_party(dir, party))
+		n = read_at(dir, "cmdline", buf, CMDLINE_MAX);
+	close(dir);
 	while (n > 0 && !buf[n - 1])
 		n--;
-	if (n <= 0) {
-		n = (ssize_t)strnlen(party->comm, sizeof(party->comm));
-		memcpy(buf, party->comm, (size_t)n);
-	}
 	for (ssize_t i = 0; i < n; i++)
 		if (!buf[i])
 			buf[i] = ' ';
-	return (size_t)n;
+	return n > 0 ? (size_t)n : 0;
 }
 
 static void print_party(FILE *f, const struct cm_party *party, size_t room)
@@ -114,7 +110,10 @@ static void print_party(FILE *f, const struct cm_party *party, size_t room)
 	size_t len = command_line(party, buf);
 
 	fputc('"', f);
-	output_escaped(f, buf, len, OUTPUT_QUOTED, room);
+	if (len)
+		output_escaped(f, buf, len, OUTPUT_QUOTED, room);
+	else
+		output_escaped(f, party->comm, sizeof(party->comm), OUTPUT_QUOTED, room);
 	fprintf(f, "\"[%d]", party->tid);
 }
 
@@ -238,6 +237,7 @@ static void json_party(struct json_object *event, struct cm *cm, const char *key
 {
 	struct json_object *json;
 	char text[PATH_MAX];
+	size_t len;
 
 	if (!party->pid) {
 		json_object_object_add(event, key, NULL);
@@ -249,7 +249,11 @@ static void json_party(struct json_object *event, struct cm *cm, const char *key
 	json_number(json, "uid", party->uid);
 	json_number(json, "gid", party->gid);
 	json_text(json, "comm", party->comm, sizeof(party->comm));
-	json_text(json, "cmdline", text, command_line(party, text));
+	len = command_line(party, text);
+	if (len)
+		json_text(json, "cmdline", text, len);
+	else
+		json_object_object_add(json, "cmdline", NULL);
 	cgroup_name(cm, party, text, sizeof(text));
 	json_text(json, "cgroup", text, sizeof(text));
 	json_number(json, "cgroup_id", party->cgroup);
@@ -261,7 +265,6 @@ static void print_json(FILE *f, struct cm *cm, const struct cm_event *event)
 {
 	struct json_object *json = output_need(json_object_new_object());
 	char text[64], *sentence;
-	const char *line;
 	size_t size;
 	FILE *s;
 
@@ -281,12 +284,7 @@ static void print_json(FILE *f, struct cm *cm, const struct cm_event *event)
 	json_party(json, cm, "subject", &event->subject);
 	json_party(json, cm, "object", &event->object);
 	json_text(json, "message", sentence, size);
-	line = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN |
-							    JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (!line)
-		output_no_memory();
-	fprintf(f, "%s\n", line);
-	json_object_put(json);
+	output_json_line(f, json);
 	free(sentence);
 }
 

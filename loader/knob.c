@@ -61,7 +61,7 @@ static void proc_path(const struct cm_knob_decl *knob, char *buf)
 	snprintf(buf, PATH_MAX, "/proc/sys/%s", knob->path);
 }
 
-static int native_get(struct cm *cm, const struct cm_knob_decl *knob, int *ret)
+static int file_get(struct cm *cm, const struct cm_knob_decl *knob, int *ret)
 {
 	char path[PATH_MAX];
 	int matched;
@@ -76,7 +76,7 @@ static int native_get(struct cm *cm, const struct cm_knob_decl *knob, int *ret)
 	return matched == 1 ? 0 : cm_fail(cm, -EIO, "cannot read %s", path);
 }
 
-static int native_set(struct cm *cm, const struct cm_knob_decl *knob, int value)
+static int file_set(struct cm *cm, const struct cm_knob_decl *knob, int value)
 {
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX], text[16];
@@ -86,7 +86,7 @@ static int native_set(struct cm *cm, const struct cm_knob_decl *knob, int value)
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd >= 0 && write(fd, text, len) == len)
 		return 0;
-	if (errno == EINVAL && !native_get(cm, knob, &now) && cm_knob_latched(knob, now))
+	if (errno == EINVAL && !file_get(cm, knob, &now) && cm_knob_latched(knob, now))
 		return cm_fail(cm, -EPERM, "%s is %d: that holds until reboot", path, now);
 	return cm_fail(cm, -errno, "cannot write %d to %s: %s", value, path, strerror(errno));
 }
@@ -94,7 +94,7 @@ static int native_set(struct cm *cm, const struct cm_knob_decl *knob, int value)
 int cm_system_get(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl *knob, int *ret)
 {
 	if (pack->native)
-		return native_get(cm, knob, ret);
+		return file_get(cm, knob, ret);
 	*ret = __atomic_load_n(&pack->system[knob->index], __ATOMIC_SEQ_CST);
 	return 0;
 }
@@ -104,10 +104,12 @@ int cm_system_set(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl
 	char name[CM_PATH_LEN];
 	int now;
 
-	if (pack->native)
-		return native_set(cm, knob, value);
+	/* Where there is a file, its writers are serialised by what is behind it: be one of them.
+	 */
+	if (strcmp(cm_door_of(pack), "none"))
+		return file_set(cm, knob, value);
 	now = __atomic_load_n(&pack->system[knob->index], __ATOMIC_SEQ_CST);
-	do { /* against a writer of the file under /proc/sys */
+	do {
 		if (cm_knob_latched(knob, now) && value != now) {
 			cm_knob_name(knob, name);
 			return cm_fail(cm, -EPERM, "%s is %d: that holds until reboot", name, now);

@@ -130,12 +130,12 @@ static int read_hooks(struct cm *cm, struct cm_object *object)
 	size_t count = 0;
 	int offset;
 
-	bpf_object__for_each_program(program, object->bpf) count++;
+	bpf_object__for_each_program(program, object->bpf)
+		count++;
 	object->hooks = calloc(count, sizeof(*object->hooks));
 	if (!object->hooks)
 		return cm_fail(cm, -ENOMEM, "out of memory");
-	bpf_object__for_each_program(program, object->bpf)
-	{
+	bpf_object__for_each_program(program, object->bpf) {
 		section = bpf_program__section_name(program);
 		if (strncmp(section, "lsm/", 4))
 			continue;

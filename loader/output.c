@@ -140,16 +140,34 @@ struct json_object *output_string(const char *s, size_t len)
 	return json;
 }
 
-void output_json(struct json_object *json)
+void output_json_line(FILE *f, struct json_object *json)
 {
 	const char *text;
+	size_t left, n;
 
 	text = json_object_to_json_string_ext(json, JSON_C_TO_STRING_PLAIN |
 							    JSON_C_TO_STRING_NOSLASHESCAPE);
 	if (!text)
 		output_no_memory();
-	puts(text);
+	/* json-c leaves the controls above U+007E as they are; terminals act on them. */
+	for (left = strlen(text); left; text += n, left -= n) {
+		uint32_t code = 0;
+
+		n = utf8_char((const unsigned char *)text, left, &code);
+		if (!n)
+			n = 1;
+		if (is_control(code))
+			fprintf(f, "\\u%04x", code);
+		else
+			fwrite(text, 1, n, f);
+	}
+	fputc('\n', f);
 	json_object_put(json);
+}
+
+void output_json(struct json_object *json)
+{
+	output_json_line(stdout, json);
 }
 
 struct table {

@@ -38,7 +38,8 @@ struct json_object *output_need(struct json_object *json);
 /* A JSON string of at most @len bytes; what is not UTF-8 becomes U+FFFD. */
 struct json_object *output_string(const char *s, size_t len);
 
-/* Print as one line on standard output and release. */
+/* Write as one line and release; output_json(): on standard output. */
+void output_json_line(FILE *f, struct json_object *json);
 void output_json(struct json_object *json);
 
 /* A table with a heading; columns in @right are aligned right, the last one is never padded. */

@@ -170,8 +170,7 @@ static int prepare_maps(struct cm *cm, struct cm_object *object, bool native)
 	err = cm_events_open(cm, true, &events_fd);
 	if (err)
 		return err;
-	bpf_object__for_each_map(map, object->bpf)
-	{
+	bpf_object__for_each_map(map, object->bpf) {
 		err = bpf_map__max_entries(map) == CM_PER_TASK
 			      ? bpf_map__set_max_entries(map, tasks)
 			      : 0;
@@ -266,8 +265,7 @@ static int attach_all(struct cm *cm, struct cm_object *object)
 	size_t i;
 	int err;
 
-	bpf_object__for_each_program(program, object->bpf)
-	{
+	bpf_object__for_each_program(program, object->bpf) {
 		if (is_hook_program(program) || !bpf_program__autoload(program))
 			continue;
 		link = bpf_program__attach(program);
@@ -668,9 +666,12 @@ static int disable_system(struct cm *cm, struct cm_pack *pack)
 	if (err)
 		return err;
 	note_native(cm, pack);
-	for (i = 0; !pack->native && i < pack->object->nr_knobs; i++)
-		__atomic_store_n(&pack->system[pack->object->knobs[i].index],
-				 cm_knob_off(&pack->object->knobs[i]), __ATOMIC_SEQ_CST);
+	for (i = 0; !pack->native && i < pack->object->nr_knobs; i++) {
+		err = cm_system_set(cm, pack, &pack->object->knobs[i],
+				    cm_knob_off(&pack->object->knobs[i]));
+		if (err)
+			return err;
+	}
 	__atomic_store_n(&pack->state->system_mode, CM_ENFORCE, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&pack->state->system_enabled, 0, __ATOMIC_SEQ_CST);
 	return 0;
