@@ -289,18 +289,14 @@ int main(int argc, char **argv)
 	struct cli cli = { 0 };
 	enum cli_status status;
 	poptContext popt;
-	int fd;
 
 	/*
 	 * A message must never land in a file that took the number of a closed standard stream;
 	 * read-only, so that lost output is an error.
 	 */
-	do {
-		fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
 			return CLI_FAILED;
-	} while (fd <= STDERR_FILENO);
-	close(fd);
 
 	/* The verb is an operand, and its options follow it. */
 	unsetenv("POSIXLY_CORRECT");

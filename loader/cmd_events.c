@@ -289,22 +289,26 @@ static void print_json(FILE *f, struct cm *cm, const struct cm_event *event)
 }
 
 /*
- * One record of the kernel log. Opened for each: the kernel counts the records of one opening and
- * drops what exceeds its rate, silently.
+ * One record of the kernel log; @record has room for one byte more. Opened for each: the kernel
+ * counts the records of one opening and drops what exceeds its rate, silently.
  */
-static int kmsg(const char *record, size_t len)
+static int kmsg(char *record, size_t len)
 {
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	int err = 0;
 
-	if (fd < 0 || write(fd, record, len < KMSG_MAX ? len : KMSG_MAX) < 0)
+	if (fd < 0)
+		return -errno;
+	/* Without the end of line, readers do not see a record before the next one. */
+	len = len < KMSG_MAX ? len : KMSG_MAX - 1;
+	record[len++] = '\n';
+	if (write(fd, record, len) < 0)
 		err = -errno;
-	if (fd >= 0)
-		close(fd);
+	close(fd);
 	return err;
 }
 
-static int kmsg_event(const struct cm_event *event, const char *sentence, size_t len)
+static int kmsg_event(const struct cm_event *event, char *sentence, size_t len)
 {
 	char record[64];
 	int err, n;

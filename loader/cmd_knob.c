@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Knobs: get, set. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,41 +9,17 @@
 #include "cli.h"
 #include "output.h"
 
-static bool last_component_is(const char *name, const char *last)
+/* A knob's name in the spelling that sysctl(8) prints, however it was asked for. */
+static char *dotted(const char *asked)
 {
-	const char *dot = strrchr(name, '.');
+	char *name = strdup(asked);
 
-	return dot && !strcmp(dot + 1, last);
-}
-
-/*
- * The knob's full name, however it was asked for; @asked itself if in doubt. A name is shown in the
- * spelling that sysctl(8) prints.
- */
-static char *full_name(struct cm *cm, const char *asked)
-{
-	char *dotted = strdup(asked), *found = NULL;
-	struct cm_packs *packs;
-
-	if (!dotted)
+	if (!name)
 		output_no_memory();
-	for (char *c = dotted; *c; c++)
+	for (char *c = name; *c; c++)
 		if (*c == '/')
 			*c = '.';
-	if (strchr(dotted, '.') || cm_packs_get(cm, &packs))
-		return dotted;
-	for (size_t p = 0; p < packs->nr && !found; p++) {
-		const struct cm_pack_info *pack = &packs->packs[p];
-
-		for (size_t k = 0; k < pack->nr_knobs && !found && pack->enabled; k++)
-			if (last_component_is(pack->knobs[k].name, dotted))
-				found = strdup(pack->knobs[k].name);
-	}
-	cm_packs_free(packs);
-	if (!found)
-		return dotted;
-	free(dotted);
-	return found;
+	return name;
 }
 
 enum cli_status cmd_get(const struct cli *cli)
@@ -68,7 +43,7 @@ enum cli_status cmd_get(const struct cli *cli)
 		printf("%d\n", value);
 		return CLI_DONE;
 	}
-	name = full_name(cm, cli->operands[0]);
+	name = dotted(cli->operands[0]);
 	if (cli_given(cli, CLI_JSON)) {
 		json = output_need(json_object_new_object());
 		json_object_object_add(json, "name", output_string(name, OUTPUT_UNLIMITED));
