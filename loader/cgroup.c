@@ -80,10 +80,31 @@ static int path_of_fd(struct cm *cm, int fd, char *buf, size_t size)
 	return 0;
 }
 
+static bool is_cgroup(int fd)
+{
+	struct statfs fs;
+
+	return fd >= 0 && !fstatfs(fd, &fs) && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+/* A directory, or a path below the mount as /proc/PID/cgroup and our own status show it. */
+static int open_cgroup(struct cm *cm, const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = errno, below;
+
+	if (is_cgroup(fd) || dir[0] != '/')
+		return fd < 0 ? -err : fd;
+	below = openat(cm->cgroup_fd, dir[1] ? dir + 1 : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (below < 0)
+		return fd < 0 ? -err : fd;
+	if (fd >= 0)
+		close(fd);
+	return below;
+}
+
 int cm_cgroup_id(struct cm *cm, const char *dir, uint64_t *ret_id, char *ret_path)
 {
 	_cleanup_close_ int fd = -1;
-	struct statfs fs;
 	int err = open_mount(cm);
 
 	if (err)
@@ -93,11 +114,11 @@ int cm_cgroup_id(struct cm *cm, const char *dir, uint64_t *ret_id, char *ret_pat
 		strcpy(ret_path, "/");
 		return 0;
 	}
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = open_cgroup(cm, dir);
 	if (fd < 0)
-		return cm_fail(cm, errno == ENOTDIR ? -ENOENT : -errno, "no cgroup '%.200s': %s",
-			       dir, strerror(errno));
-	if (fstatfs(fd, &fs) || fs.f_type != CGROUP2_SUPER_MAGIC)
+		return cm_fail(cm, fd == -ENOTDIR ? -ENOENT : fd, "no cgroup '%.200s': %s", dir,
+			       strerror(-fd));
+	if (!is_cgroup(fd))
 		return cm_fail(cm, -ENOENT,
 			       "'%.200s' is not a cgroup v2 directory: they are below %s", dir,
 			       cm->cgroup_mount);

@@ -114,7 +114,7 @@ struct cm_knob_info {
 };
 
 struct cm_scope_info {
-	char *cgroup; /* directory as mounted, "/" for the whole system; "(removed)" */
+	char *cgroup; /* path below the cgroup v2 mount, "/" for the whole system; "(removed)" */
 	uint64_t id;  /* cgroup id, 1 for the whole system */
 	enum cm_mode mode;
 	int *values;	/* per knob: what was set here */
@@ -172,7 +172,7 @@ typedef int (*cm_event_fn)(const struct cm_event *event, void *arg);
 int cm_events_read(struct cm *cm, int timeout_ms, cm_event_fn fn, void *arg);
 
 /*
- * cm_cgroup_path - directory of a cgroup id, "/" for the root, "(removed)" when it is gone
+ * cm_cgroup_path - path below the mount of a cgroup id, "/" for the root, "(removed)" when it is gone
  * Rests on open_by_handle_at(2) of the cgroup v2 mount.
  */
 int cm_cgroup_path(struct cm *cm, uint64_t id, char *buf, size_t size);

@@ -80,18 +80,18 @@ static bool is_party(int dir, const struct cm_party *party)
 
 /*
  * The command line of a task that may be gone, or whose pid may be another's by now. Returns the
- * length; 0 then, and for kernel threads and zombies, which have none.
+ * length, 0 for kernel threads and zombies, which have none; -ESRCH when it is gone.
  */
-static size_t command_line(const struct cm_party *party, char buf[CMDLINE_MAX])
+static ssize_t command_line(const struct cm_party *party, char buf[CMDLINE_MAX])
 {
+	ssize_t n = -ESRCH;
 	char path[64];
-	ssize_t n = 0;
 	int dir;
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d", party->pid, party->tid);
 	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)
-		return 0;
+		return -ESRCH;
 	/* The directory stays that of one task, so what follows is about the same one. */
 	if (is_party(dir, party))
 		n = read_at(dir, "cmdline", buf, CMDLINE_MAX);
@@ -101,16 +101,16 @@ static size_t command_line(const struct cm_party *party, char buf[CMDLINE_MAX])
 	for (ssize_t i = 0; i < n; i++)
 		if (!buf[i])
 			buf[i] = ' ';
-	return n > 0 ? (size_t)n : 0;
+	return n;
 }
 
 static void print_party(FILE *f, const struct cm_party *party, size_t room)
 {
 	char buf[CMDLINE_MAX];
-	size_t len = command_line(party, buf);
+	ssize_t len = command_line(party, buf);
 
 	fputc('"', f);
-	if (len)
+	if (len >= 0)
 		output_escaped(f, buf, len, OUTPUT_QUOTED, room);
 	else
 		output_escaped(f, party->comm, sizeof(party->comm), OUTPUT_QUOTED, room);
@@ -237,7 +237,7 @@ static void json_party(struct json_object *event, struct cm *cm, const char *key
 {
 	struct json_object *json;
 	char text[PATH_MAX];
-	size_t len;
+	ssize_t len;
 
 	if (!party->pid) {
 		json_object_object_add(event, key, NULL);
@@ -250,7 +250,7 @@ static void json_party(struct json_object *event, struct cm *cm, const char *key
 	json_number(json, "gid", party->gid);
 	json_text(json, "comm", party->comm, sizeof(party->comm));
 	len = command_line(party, text);
-	if (len)
+	if (len >= 0)
 		json_text(json, "cmdline", text, len);
 	else
 		json_object_object_add(json, "cmdline", NULL);
