@@ -100,8 +100,9 @@ enum cm_phase {
 };
 
 /*
- * Map ".data.cm_state", one element: this header, then per knob the ceiling (one __s32 each): the
- * strictest shadow value of any cgroup scope. Written by the loader only.
+ * Map ".data.cm_state", one element: this header, then one __s32 per knob the ceiling (the
+ * strictest shadow value of any cgroup scope), then one __s32 per knob the whole system's value.
+ * Written by the loader, the system's values also by the /proc/sys door, in place.
  */
 struct cm_state {
 	__u32 abi;

@@ -10,13 +10,19 @@
  *
  *	CM_HOOK(ptrace_access_check, struct task_struct *child, unsigned int mode)
  *	{
- *		struct cm_value on = cm_effective(cm_current(), no_trace);
+ *		struct task_struct *me = cm_current();
+ *		struct cm_value on = cm_effective(me, no_trace);
  *
- *		return cm_decide(on.enforced, on.shadow, EPERM, "ptrace", "no-trace");
+ *		if (!on.shadow)
+ *			return CM_ALLOW;
+ *		cm_report(ptrace_access_check, on.enforced ? CM_ENFORCE : CM_PERMISSIVE, EPERM,
+ *			  "ptrace.any", "no-trace", "{subject} would trace {object}", me, me->cred,
+ *			  child, child->real_cred);
+ *		return on.enforced ? -EPERM : CM_ALLOW;
  *	}
  *
  * A hook's body is the policy's rule: it returns CM_ALLOW (no objection, the next policy of the
- * chain is asked) or cm_deny(errno) (the call fails with it). A policy is one object file, and
+ * chain is asked) or -errno (the call fails with it). A policy is one object file, and
  *names itself with CM_PACK exactly once. License: the kernel accepts these programs as GPL only.
  */
 #ifndef CHECMATE_BPF_H
@@ -96,6 +102,14 @@ static __always_inline __s32 cm_worst(const struct cm_knob_decl *knob)
 	return knob->strictest == CM_STRICTEST_MIN ? knob->min : knob->max;
 }
 
+/* Of two values that are not negative, one instruction instead of a comparison and a branch. */
+static __always_inline __s32 cm_bound(const struct cm_knob_decl *knob, __s32 a, __s32 b)
+{
+	if (knob->min < 0)
+		return cm_strict(knob->strictest, a, b);
+	return knob->strictest == CM_STRICTEST_MIN ? a & b : a | b;
+}
+
 /*
  * cm_current - the task that makes the call, as the verifier's trusted type
  */
@@ -105,28 +119,36 @@ static __always_inline struct task_struct *cm_current(void)
 }
 
 /*
- * cm_effective - a knob's value for @TASK: { enforced, shadow }
- *
- * `enforced` is the strictest value among the scopes in enforce mode on the path from the task's
- * cgroup to the root; `shadow` also counts the permissive ones, and is never looser. Decide by the
- * first, report by the second. Where the native LSM enforces the system's value itself, that value
- * is not part of either.
+ * cm_scope_of - the scope that @task is in: the nearest scoped cgroup from its own up, 0 if none
  */
-#define cm_effective(TASK, NAME)                                                                   \
-	cm_with_system(cm_scoped_at((TASK)->cgroups->dfl_cgrp, cm_index__##NAME,                   \
-				    cm_off(&cm_shape__##NAME), cm_worst(&cm_shape__##NAME)),       \
-		       cm_index__##NAME, cm_shape__##NAME.strictest)
+static __always_inline __u32 cm_scope_of(struct task_struct *task)
+{
+	return cm_state.head.nr_scopes ? cm_row_of(task->cgroups->dfl_cgrp) : 0;
+}
 
 /*
- * cm_ceiling - the strictest value of a knob in any scope, the system included
+ * cm_value_of - a knob's value in a scope that cm_scope_of() gave: { enforced, shadow }
  *
- * What a rule allows at the ceiling it allows everywhere: test that first and most calls need no
- * look at the task's cgroup.
+ * `enforced` is the strictest value among the scopes in enforce mode from there up to the root;
+ * `shadow` also counts the permissive ones, and is never looser. Decide by the first, report by the
+ * second. Where the native LSM enforces the system's value itself, that value is in neither.
+ */
+#define cm_value_of(SCOPE, NAME)                                                                   \
+	cm_value_in(SCOPE, cm_index__##NAME, cm_off(&cm_shape__##NAME),                            \
+		    cm_worst(&cm_shape__##NAME), cm_shape__##NAME.strictest)
+
+/* cm_effective - a knob's value for @TASK */
+#define cm_effective(TASK, NAME) cm_value_of(cm_scope_of(TASK), NAME)
+
+/*
+ * cm_ceiling - a value at least as strict as any that is in force, in whatever scope
+ *
+ * What a rule allows at the ceiling it allows everywhere: test that first, and most calls need no
+ * look at the task's cgroup. A bound, not a value that someone has set: 1 and 2 give 3.
  */
 #define cm_ceiling(NAME)                                                                           \
-	(cm_native ? cm_state.ceiling[cm_index__##NAME]                                            \
-		   : cm_strict(cm_shape__##NAME.strictest, cm_state.ceiling[cm_index__##NAME],     \
-			       cm_system[cm_index__##NAME]))
+	cm_bound(&cm_shape__##NAME, cm_state.ceiling[cm_index__##NAME],                            \
+		 cm_state.system[cm_index__##NAME])
 
 /* cm_stricter - of two sides' values of a knob, what binds both */
 #define cm_stricter(NAME, A, B)                                                                    \
@@ -134,17 +156,19 @@ static __always_inline struct task_struct *cm_current(void)
 		.enforced = cm_strict(cm_shape__##NAME.strictest, (A).enforced, (B).enforced),     \
 		.shadow = cm_strict(cm_shape__##NAME.strictest, (A).shadow, (B).shadow) })
 
-/*
- * CM_HOOK - a rule on an LSM hook
- * @HOOK: the hook as the kernel spells it (bpf_lsm_HOOK exists in the kernel's BTF)
- * further arguments: the hook's own, typed
- *
- * The body returns CM_ALLOW or -errno. A void hook's result is ignored. The chain continues at the
- * next slot, a constant that the loader fills in.
- */
 /* clang-format would take the pragmas apart. */
 // clang-format off
-#define CM_HOOK(HOOK, ARGS...)                                                                     \
+/*
+ * The verifier of 6.12+ wants to see that a verdict is 0 or an errno; in 64 bits throughout, or it
+ * loses what it knows of the number.
+ */
+static __always_inline long cm_errno(long verdict)
+{
+	return verdict < -4095 || verdict > 0 ? -EPERM : verdict;
+}
+
+/* What a hook has beside its program; cm_slot is a constant that the loader fills in. */
+#define CM_HOOK_PARTS_(HOOK)                                                                       \
 	struct {                                                                                   \
 		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                                             \
 		__uint(max_entries, CM_SLOTS + 1);                                                 \
@@ -153,23 +177,69 @@ static __always_inline struct task_struct *cm_current(void)
 	} cm_chain__##HOOK SEC(".maps");                                                           \
 	const volatile __u32 cm_slot__##HOOK SEC(".rodata.cm_slots");                              \
 	volatile cm_counter_line cm_counters__##HOOK[CM_CPUS] SEC(".bss.cm_counters");             \
+	static __always_inline long cm_next__##HOOK(unsigned long long *ctx)                       \
+	{                                                                                          \
+		bpf_tail_call(ctx, &cm_chain__##HOOK, cm_slot__##HOOK + 1);                        \
+		return 0;                                                                          \
+	}
+
+#define CM_CALL_(RESULT, FUNCTION, ARGS...)                                                        \
+	_Pragma("GCC diagnostic push")                                                             \
+	_Pragma("GCC diagnostic ignored \"-Wint-conversion\"")                                     \
+	RESULT = FUNCTION(___bpf_ctx_cast(ARGS));                                                  \
+	_Pragma("GCC diagnostic pop")
+
+#define CM_RULE_(HOOK, PROGRAM, ARGS...)                                                           \
 	static __always_inline long cm_rule__##HOOK(unsigned long long *ctx, ##ARGS);              \
-	SEC("lsm/" #HOOK)                                                                          \
-	int cm_##HOOK(unsigned long long *ctx)                                                     \
+	PROGRAM(unsigned long long *ctx)                                                           \
 	{                                                                                          \
 		long verdict;                                                                      \
                                                                                                    \
-		_Pragma("GCC diagnostic push")                                                     \
-		_Pragma("GCC diagnostic ignored \"-Wint-conversion\"")                             \
-		verdict = cm_rule__##HOOK(___bpf_ctx_cast(ARGS));                                  \
-		_Pragma("GCC diagnostic pop")                                                      \
-		/* The verifier of 6.12+ wants to see that it is an errno. */                      \
-		if (verdict)                                                                       \
-			return verdict < -4095 || verdict > 0 ? -EPERM : verdict;                  \
-		bpf_tail_call(ctx, &cm_chain__##HOOK, cm_slot__##HOOK + 1);                        \
-		return 0;                                                                          \
+		CM_CALL_(verdict, cm_rule__##HOOK, ARGS)                                           \
+		return verdict ? cm_errno(verdict) : cm_next__##HOOK(ctx);                         \
 	}                                                                                          \
 	static __always_inline long cm_rule__##HOOK(unsigned long long *ctx, ##ARGS)
+
+/*
+ * CM_HOOK - a rule on an LSM hook
+ * @HOOK: the hook as the kernel spells it (bpf_lsm_HOOK exists in the kernel's BTF)
+ * further arguments: the hook's own, typed
+ *
+ * The body returns CM_ALLOW or -errno; a void hook's result is ignored. After CM_ALLOW the chain
+ * goes on at the next slot.
+ */
+#define CM_HOOK(HOOK, ARGS...)                                                                     \
+	CM_HOOK_PARTS_(HOOK)                                                                       \
+	CM_RULE_(HOOK, SEC("lsm/" #HOOK) long cm_##HOOK, ##ARGS)
+
+/*
+ * CM_HOOK_QUICK, CM_HOOK_FULL - the same in two parts, for a hook that is called often
+ *
+ * The first body returns true if no scope can object, and is all that such a call pays: the JIT
+ * saves and restores in a program what its whole body needs, so the full rule is not part of it. The
+ * second body follows the first in the file and is as with CM_HOOK.
+ */
+#define CM_HOOK_QUICK(HOOK, ARGS...)                                                               \
+	CM_HOOK_PARTS_(HOOK)                                                                       \
+	static __always_inline bool cm_quick__##HOOK(unsigned long long *ctx, ##ARGS);             \
+	static __noinline long cm_full__##HOOK(unsigned long long *ctx);                           \
+	SEC("lsm/" #HOOK)                                                                          \
+	long cm_##HOOK(unsigned long long *ctx)                                                    \
+	{                                                                                          \
+		bool allowed;                                                                      \
+                                                                                                   \
+		CM_CALL_(allowed, cm_quick__##HOOK, ARGS)                                          \
+		if (allowed) {                                                                     \
+			cm_next__##HOOK(ctx);                                                      \
+			/* An exit of its own saves the jump to a common one. */                   \
+			asm volatile("r0 = 0\nexit" ::: "r0");                                     \
+		}                                                                                  \
+		return cm_errno(cm_full__##HOOK(ctx));                                             \
+	}                                                                                          \
+	static __always_inline bool cm_quick__##HOOK(unsigned long long *ctx, ##ARGS)
+
+#define CM_HOOK_FULL(HOOK, ARGS...)                                                                \
+	CM_RULE_(HOOK, static __noinline long cm_full__##HOOK, ##ARGS)
 // clang-format on
 
 /* cm_count - move one of the hook's counters; @HOOK as in CM_HOOK, @WHICH: enum cm_counter */

@@ -32,18 +32,20 @@ struct {
 	__type(value, struct cm_row);
 } cm_rows SEC(".maps");
 
+/*
+ * The system's values are off where the native LSM is active: it has enforced its own before a
+ * program of ours runs. Beside the ceiling, because the two are read together.
+ */
 volatile struct {
 	struct cm_state head;
 	__s32 ceiling[CM_NR_KNOBS];
+	__s32 system[CM_NR_KNOBS];
 } cm_state SEC(".data.cm_state");
-
-/* The whole system's values; the procfs door reads and writes them in place. */
-volatile __s32 cm_system[CM_NR_KNOBS] SEC(".data.cm_system");
 
 /* Direct mapped; an entry is one word, so that a reader never sees half of two answers. */
 volatile __u64 cm_cache[CM_CACHE] SEC(".bss.cm_cache");
 
-/* Set by the loader before load: the LSM named in CM_PACK() is active and enforces cm_system. */
+/* Set by the loader before load: the LSM named in CM_PACK() is active and has the file. */
 const volatile __u32 cm_native SEC(".rodata.cm_config");
 
 struct cm_walk {
@@ -90,7 +92,7 @@ static __noinline __u32 cm_row_walk(__u64 cgroup, __u64 id)
 	generation &= CM_CACHE_GENERATION_MASK;
 	bpf_loop(CM_MAX_DEPTH, cm_walk_step, &walk, 0);
 	if (!walk.done)
-		return CM_ROW_UNKNOWN; /* fails closed: see cm_scoped_at() */
+		return CM_ROW_UNKNOWN; /* fails closed: see cm_value_in() */
 	if (!(id >> 32))
 		cm_cache[id & (CM_CACHE - 1)] =
 			id << 32 | (__u64)generation << CM_CACHE_ROW_BITS | walk.row;
@@ -119,34 +121,21 @@ static __always_inline __s32 cm_strict(__u32 rule, __s32 a, __s32 b)
 	return a > b ? a : b;
 }
 
-/* Value of a knob in the cgroup scopes around @cgroup, the system not included. */
-static __always_inline struct cm_value cm_scoped_at(struct cgroup *cgroup, __u32 index, __s32 off,
-						    __s32 strictest)
+/* Value of a knob in the scope of row @key, with the system's. */
+static __always_inline struct cm_value cm_value_in(__u32 key, __u32 index, __s32 off,
+						   __s32 strictest, __u32 rule)
 {
-	struct cm_value none = { off, off }, worst = { strictest, strictest };
+	struct cm_value value = { off, off };
+	__s32 system = cm_state.system[index];
 	struct cm_row *row;
-	__u32 key;
 
-	if (!cm_state.head.nr_scopes)
-		return none;
-	key = cm_row_of(cgroup);
-	if (!key)
-		return none;
-	row = bpf_map_lookup_elem(&cm_rows, &key);
-	if (!row) /* an unresolvable scope restricts as much as the knob can */
-		return worst;
-	return row->values[index];
-}
-
-static __always_inline struct cm_value cm_with_system(struct cm_value value, __u32 index,
-						      __u32 rule)
-{
-	__s32 system;
-
-	/* The native LSM has enforced its own value before this program ran. */
-	if (cm_native)
-		return value;
-	system = cm_system[index];
+	if (key) {
+		row = bpf_map_lookup_elem(&cm_rows, &key);
+		if (row)
+			value = row->values[index];
+		else /* an unresolvable scope restricts as much as the knob can */
+			value.enforced = value.shadow = strictest;
+	}
 	value.shadow = cm_strict(rule, value.shadow, system);
 	if (cm_state.head.system_mode == CM_ENFORCE)
 		value.enforced = cm_strict(rule, value.enforced, system);

@@ -50,12 +50,13 @@ static const char *load_module(void)
 	return why;
 }
 
-static int add_knob(struct cm *cm, int device, int system_fd, const struct cm_knob_decl *knob)
+static int add_knob(struct cm *cm, int device, int state_fd, const struct cm_pack *pack,
+		    const struct cm_knob_decl *knob)
 {
 	struct cm_door_knob request = {
 		.size = sizeof(request),
-		.map_fd = system_fd,
-		.offset = knob->index * sizeof(int),
+		.map_fd = state_fd,
+		.offset = (char *)&pack->system[knob->index] - (char *)pack->state,
 		.min = knob->min,
 		.max = knob->max,
 		.latch = knob->latch,
@@ -74,7 +75,7 @@ static int add_knob(struct cm *cm, int device, int system_fd, const struct cm_kn
 
 int cm_door_add(struct cm *cm, struct cm_pack *pack)
 {
-	_cleanup_close_ int device = -1, system_fd = -1;
+	_cleanup_close_ int device = -1, state_fd = -1;
 	const char *why = NULL;
 	char path[PATH_MAX];
 	size_t i;
@@ -92,12 +93,12 @@ int cm_door_add(struct cm *cm, struct cm_pack *pack)
 			pack->object->knobs[0].path, why ? why : strerror(-device));
 		return device;
 	}
-	err = cm_pin_path(cm, path, "packs/%s/system", pack->name);
+	err = cm_pin_path(cm, path, "packs/%s/state", pack->name);
 	if (err)
 		return err;
-	system_fd = cm_pin_get(path);
+	state_fd = cm_pin_get(path);
 	for (i = 0; !err && i < pack->object->nr_knobs; i++)
-		err = add_knob(cm, device, system_fd, &pack->object->knobs[i]);
+		err = add_knob(cm, device, state_fd, pack, &pack->object->knobs[i]);
 	return err;
 }
 

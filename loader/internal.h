@@ -153,11 +153,10 @@ struct cm_pack {
 	char name[CM_NAME_LEN];
 	struct cm_object *object; /* declarations; not loaded */
 	bool native;
-	struct cm_state *state; /* mapped; with the ceiling behind it */
-	int *system;		/* mapped */
-	int *ceiling;		/* behind *state */
+	struct cm_state *state; /* mapped; the next two are behind it */
+	int *ceiling;
+	int *system;
 	size_t state_size;
-	size_t system_size;
 	int scopes_fd;
 	int rows_fd;
 	int cache_fd;

@@ -17,8 +17,7 @@
 static const struct {
 	const char *map, *pin;
 } pinned_maps[] = {
-	{ ".data.cm_state", "state" }, { ".data.cm_system", "system" },
-	{ "cm_scopes", "scopes" },     { "cm_rows", "rows" },
+	{ ".data.cm_state", "state" }, { "cm_scopes", "scopes" },	   { "cm_rows", "rows" },
 	{ ".bss.cm_cache", "cache" },  { ".bss.cm_counters", "counters" },
 };
 
@@ -81,15 +80,14 @@ int cm_pack_open(struct cm *cm, const char *name, struct cm_pack **ret)
 	pack->rows_fd = pinned_fd(name, "rows");
 	pack->cache_fd = pinned_fd(name, "cache");
 	pack->state = map_value(name, "state", &pack->state_size);
-	pack->system = map_value(name, "system", &pack->system_size);
-	need = pack->object->row_knobs * sizeof(int);
-	if (pack->rows_fd < 0 || pack->cache_fd < 0 || !pack->state || !pack->system ||
-	    pack->state->abi != CM_ABI || pack->state_size < sizeof(*pack->state) + need ||
-	    pack->system_size < need)
+	need = 2 * pack->object->row_knobs * sizeof(int);
+	if (pack->rows_fd < 0 || pack->cache_fd < 0 || !pack->state || pack->state->abi != CM_ABI ||
+	    pack->state_size < sizeof(*pack->state) + need)
 		return cm_fail(cm, -EPROTO,
 			       "%s/packs/%s was made by another checmate: disable it with that one",
 			       CM_PINS, name);
 	pack->ceiling = (int *)(pack->state + 1);
+	pack->system = pack->ceiling + pack->object->row_knobs;
 	pack->native = cm_native_active(pack->object->pack->native_lsm);
 	*ret = pack;
 	pack = NULL;
@@ -102,8 +100,6 @@ void cm_pack_free(struct cm_pack *pack)
 		return;
 	if (pack->state)
 		munmap(pack->state, pack->state_size);
-	if (pack->system)
-		munmap(pack->system, pack->system_size);
 	if (pack->scopes_fd >= 0)
 		close(pack->scopes_fd);
 	if (pack->rows_fd >= 0)
@@ -184,12 +180,14 @@ static int prepare_maps(struct cm *cm, struct cm_object *object, bool native)
 	if (err)
 		return err;
 	state = cm_section(cm_object_map(object, ".data.cm_state"), &size);
-	values = cm_section(cm_object_map(object, ".data.cm_system"), &size);
 	state->abi = CM_ABI;
 	state->phase = CM_PHASE_ENABLING;
+	values = (int *)(state + 1);
 	for (i = 0; i < object->nr_knobs; i++) {
-		values[object->knobs[i].index] = cm_knob_off(&object->knobs[i]);
-		((int *)(state + 1))[object->knobs[i].index] = cm_knob_off(&object->knobs[i]);
+		const struct cm_knob_decl *knob = &object->knobs[i];
+
+		values[knob->index] = cm_knob_off(knob);
+		values[object->row_knobs + knob->index] = cm_knob_off(knob);
 	}
 	return 0;
 }

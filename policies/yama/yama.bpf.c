@@ -100,6 +100,23 @@ static __noinline bool is_descendant(__u64 ancestor_leader, __u64 task)
 	return walk.found;
 }
 
+/* Most targets are near: a step over typed pointers costs a tenth of one of the loop's. */
+#define NEAR_STEPS 3
+
+static __always_inline bool is_near_descendant(struct task_struct *ancestor_leader,
+					       struct task_struct *task)
+{
+	struct task_struct *walker = task->group_leader;
+	int i;
+
+	for (i = 0; i < NEAR_STEPS; i++) {
+		if (walker == ancestor_leader)
+			return true;
+		walker = walker->real_parent->group_leader;
+	}
+	return false;
+}
+
 /* The stored tracer's leader, 0: anyone; false if there is no relation in force. */
 static __always_inline bool declared_tracer(__u64 tracee_leader, __u64 *ret_leader)
 {
@@ -170,17 +187,21 @@ static long capability_step(__u64 i, struct capability *cap)
 	return 0;
 }
 
-/* ns_capable(): does @cred hold CAP_SYS_PTRACE over @namespace, as effective or as its owner? */
-static __noinline bool has_capability(__u64 cred_address, __u64 namespace)
+static __always_inline bool is_effective(const struct cred *cred)
+{
+	__u32 low = 0;
+
+	/* Two 32-bit words up to 6.2, one of 64 bits since: these bits are in the same place. */
+	bpf_probe_read_kernel(&low, sizeof(low), &cred->cap_effective);
+	return low & (1u << CAP_SYS_PTRACE);
+}
+
+static __noinline bool has_capability_below(__u64 cred_address, __u64 namespace)
 {
 	struct cred *cred = (struct cred *)cred_address;
 	struct capability cap = { .namespace = namespace };
-	__u32 low = 0;
 
-	bpf_probe_read_kernel(
-		&low, sizeof(low),
-		(void *)(cred_address + bpf_core_field_offset(struct cred, cap_effective)));
-	cap.effective = low & (1u << CAP_SYS_PTRACE);
+	cap.effective = is_effective(cred);
 	cap.cred_namespace = (__u64)BPF_CORE_READ(cred, user_ns);
 	cap.cred_level = BPF_CORE_READ(cred, user_ns, level);
 	cap.euid = BPF_CORE_READ(cred, euid.val);
@@ -188,21 +209,59 @@ static __noinline bool has_capability(__u64 cred_address, __u64 namespace)
 	return cap.granted;
 }
 
+/* ns_capable(): does @cred hold CAP_SYS_PTRACE over @namespace, as effective or as its owner? */
+static __always_inline bool has_capability(const struct cred *cred,
+					   struct user_namespace *namespace)
+{
+	if (cred->user_ns == namespace)
+		return is_effective(cred);
+	return has_capability_below((__u64)cred, (__u64) namespace);
+}
+
 static const char reason_gone[] = "target-gone";
 static const char reason_unrelated[] = "not-descendant";
 static const char reason_capability[] = "needs-cap-sys-ptrace";
 static const char reason_no_attach[] = "no-attach";
 
+/* The two tasks of an attach; what costs something to find out is found out once, when needed. */
+struct attach {
+	struct task_struct *tracer;
+	struct task_struct *target;
+	__s8 related; /* -1: not known yet */
+	__s8 capable;
+};
+
+static __always_inline bool is_related(struct attach *attach)
+{
+	struct task_struct *leader = attach->tracer->group_leader;
+
+	if (attach->related < 0)
+		attach->related = is_near_descendant(leader, attach->target) ||
+				  has_exception((__u64)leader, (__u64)attach->target) ||
+				  is_descendant((__u64)leader, (__u64)attach->target);
+	return attach->related;
+}
+
+static __always_inline bool is_capable(struct attach *attach)
+{
+	if (attach->capable < 0)
+		attach->capable =
+			has_capability(attach->tracer->cred, attach->target->real_cred->user_ns);
+	return attach->capable;
+}
+
 /* Why @scope forbids the attach, or NULL. Any unknown value forbids, as the native one does. */
-static __always_inline const char *forbids_attach(__s32 scope, bool alive, bool related,
-						  bool capable)
+static __always_inline const char *forbids_attach(__s32 scope, struct attach *attach)
 {
 	if (scope == SCOPE_DISABLED)
 		return NULL;
-	if (scope == SCOPE_RELATIONAL)
-		return !alive ? reason_gone : related || capable ? NULL : reason_unrelated;
+	if (scope == SCOPE_RELATIONAL) {
+		if (!attach->target->thread_pid)
+			return reason_gone;
+		return is_related(attach) || is_capable(attach) ? NULL : reason_unrelated;
+	}
 	if (scope == SCOPE_CAPABILITY)
-		return capable ? NULL : reason_capability;
+		return is_capable(attach) ? NULL : reason_capability;
 	return reason_no_attach;
 }
 
@@ -218,11 +277,17 @@ static __always_inline const char *forbids_traceme(__s32 scope, bool capable)
 /* The value that binds two tasks; none of ours where the native one is at least as strict. */
 static __always_inline struct cm_value both_sides(struct task_struct *a, struct task_struct *b)
 {
-	struct cm_value scope = cm_effective(a, ptrace_scope);
-	struct cm_value other = cm_effective(b, ptrace_scope);
+	__u32 scope_a = cm_scope_of(a), scope_b = scope_a;
+	struct cm_value scope, other;
 	__s32 native = 0;
 
-	scope = cm_stricter(ptrace_scope, scope, other);
+	if (b->cgroups != a->cgroups)
+		scope_b = cm_scope_of(b);
+	scope = cm_value_of(scope_a, ptrace_scope);
+	if (scope_b != scope_a) {
+		other = cm_value_of(scope_b, ptrace_scope);
+		scope = cm_stricter(ptrace_scope, scope, other);
+	}
 	if (cm_native && &ptrace_scope) {
 		bpf_probe_read_kernel(&native, sizeof(native), &ptrace_scope);
 		if (scope.enforced <= native)
@@ -233,45 +298,47 @@ static __always_inline struct cm_value both_sides(struct task_struct *a, struct 
 	return scope;
 }
 
-CM_HOOK(ptrace_access_check, struct task_struct *child, unsigned int mode)
+CM_HOOK_QUICK(ptrace_access_check, struct task_struct *child, unsigned int mode)
 {
 	struct task_struct *current;
-	__u64 leader, target_namespace;
-	bool alive, related, capable;
-	const char *denied, *watched;
-	struct cm_value scope;
-	__s32 ceiling;
 
 	if (!(mode & PTRACE_MODE_ATTACH))
-		return CM_ALLOW;
-	ceiling = cm_ceiling(ptrace_scope);
-	if (ceiling == SCOPE_DISABLED)
-		return CM_ALLOW;
+		return true;
+	/*
+	 * Most often a debugger and its own child, and no scope stricter than relational. (A child
+	 * that has just been reaped has no mm and no files left to give away.)
+	 */
+	if (cm_ceiling(ptrace_scope) != SCOPE_RELATIONAL)
+		return false;
 	current = cm_current();
-	/* The common case: a debugger and its own child, and no scope stricter than relational. */
-	if (ceiling == SCOPE_RELATIONAL && child->real_parent == current && child->thread_pid) {
-		cm_count(ptrace_access_check, CM_COUNT_ALLOWED);
+	/* Not `child`: that would be kept in a register across the call, which costs two. */
+	if (((struct task_struct *)ctx[0])->real_parent != current)
+		return false;
+	cm_count(ptrace_access_check, CM_COUNT_ALLOWED);
+	return true;
+}
+
+CM_HOOK_FULL(ptrace_access_check, struct task_struct *child, unsigned int mode)
+{
+	struct attach attach = { .target = child, .related = -1, .capable = -1 };
+	const char *denied, *watched;
+	struct cm_value scope;
+
+	if (cm_ceiling(ptrace_scope) == SCOPE_DISABLED)
 		return CM_ALLOW;
-	}
-	scope = both_sides(current, child);
+	attach.tracer = cm_current();
+	scope = both_sides(attach.tracer, child);
 	if (scope.shadow == SCOPE_DISABLED)
 		return CM_ALLOW;
-
-	leader = (__u64)current->group_leader;
-	alive = child->thread_pid;
-	related = is_descendant(leader, (__u64)child) || has_exception(leader, (__u64)child);
-	target_namespace = (__u64)child->real_cred->user_ns;
-	capable = has_capability((__u64)current->cred, target_namespace);
-
-	denied = forbids_attach(scope.enforced, alive, related, capable);
-	watched = denied ? denied : forbids_attach(scope.shadow, alive, related, capable);
+	denied = forbids_attach(scope.enforced, &attach);
+	watched = denied ? denied : forbids_attach(scope.shadow, &attach);
 	if (!watched) {
 		cm_count(ptrace_access_check, CM_COUNT_ALLOWED);
 		return CM_ALLOW;
 	}
 	cm_report(ptrace_access_check, denied ? CM_ENFORCE : CM_PERMISSIVE, EPERM, "ptrace.attach",
-		  watched, "ptrace attach of {object} was attempted by {subject}", current,
-		  current->cred, child, child->real_cred);
+		  watched, "ptrace attach of {object} was attempted by {subject}", attach.tracer,
+		  attach.tracer->cred, child, child->real_cred);
 	return denied ? -EPERM : CM_ALLOW;
 }
 
@@ -290,7 +357,7 @@ CM_HOOK(ptrace_traceme, struct task_struct *parent)
 	if (scope.shadow <= SCOPE_RELATIONAL)
 		return CM_ALLOW;
 
-	capable = has_capability((__u64)parent->real_cred, (__u64)current->cred->user_ns);
+	capable = has_capability(parent->real_cred, current->cred->user_ns);
 	denied = forbids_traceme(scope.enforced, capable);
 	watched = denied ? denied : forbids_traceme(scope.shadow, capable);
 	if (!watched) {
