@@ -72,7 +72,8 @@ int cm_pack_enable(struct cm *cm, const char *pack, const char *cgroup,
 /*
  * cm_pack_disable - withdraw a pack from one scope, or (@cgroup NULL) from everywhere
  *
- * Withdrawing the last scope unloads the pack: no program, map, link or pin of it is left.
+ * Withdrawing the last scope unloads the pack: no program, map, link or pin of it is left, nor the
+ * module if it was loaded for it.
  *
  * Return: 0; -ENOENT no such pack or cgroup, or not enabled there; -EPERM a knob holds a value that
  * lasts until reboot.
@@ -172,8 +173,8 @@ typedef int (*cm_event_fn)(const struct cm_event *event, void *arg);
 int cm_events_read(struct cm *cm, int timeout_ms, cm_event_fn fn, void *arg);
 
 /*
- * cm_cgroup_path - path below the mount of a cgroup id, "/" for the root, "(removed)" when it is gone
- * Rests on open_by_handle_at(2) of the cgroup v2 mount.
+ * cm_cgroup_path - path below the mount of a cgroup id, "/" for the root, "(removed)" when it is
+ * gone Rests on open_by_handle_at(2) of the cgroup v2 mount.
  */
 int cm_cgroup_path(struct cm *cm, uint64_t id, char *buf, size_t size);
 

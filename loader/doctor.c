@@ -89,7 +89,7 @@ static void check_bpffs(struct report *report)
 	SAY(check->found, there ? CM_BPFFS : "not mounted at " CM_BPFFS);
 	if (there)
 		return;
-	SAY(check->fix, "mount -t bpf bpf " CM_BPFFS);
+	SAY(check->fix, "mount -t bpf -o mode=0700 bpf " CM_BPFFS);
 	fails(report, -EIO);
 }
 

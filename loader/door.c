@@ -50,6 +50,28 @@ static const char *load_module(void)
 	return why;
 }
 
+/* Marks that the module is there because of us: a name in the bpf file system, gone with our pins.
+ */
+#define OWN_MODULE CM_PINS "/own_module"
+
+void cm_door_unload(void)
+{
+	struct kmod_ctx *ctx;
+	struct kmod_module *module;
+
+	if (access(OWN_MODULE, F_OK))
+		return;
+	ctx = kmod_new(NULL, NULL);
+	if (!ctx)
+		return;
+	kmod_set_log_priority(ctx, -1);
+	if (!kmod_module_new_from_name(ctx, "checmate", &module)) {
+		kmod_module_remove_module(module, 0); /* in use or gone: then that is how it is */
+		kmod_module_unref(module);
+	}
+	kmod_unref(ctx);
+}
+
 static int add_knob(struct cm *cm, int device, int state_fd, const struct cm_pack *pack,
 		    const struct cm_knob_decl *knob)
 {
@@ -87,6 +109,8 @@ int cm_door_add(struct cm *cm, struct cm_pack *pack)
 	if (device == -ENOENT) {
 		why = load_module();
 		device = open_device();
+		if (device >= 0)
+			cm_pin_mkdir(cm, OWN_MODULE);
 	}
 	if (device < 0) {
 		cm_note(cm, "no file /proc/sys/%s: %s (checmate get and set work)",

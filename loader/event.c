@@ -73,8 +73,12 @@ static int wait_and_deliver(struct cm *cm, int fd, struct ring_buffer *ring, str
 		return cm_fail(cm, -EIO, "cannot look at the events map");
 	err = ring_buffer__consume(ring);
 	while (err == 0 && timeout_ms) {
-		if (!still_pinned(info.id))
-			return cm_fail(cm, -ENOENT, "the last pack was disabled");
+		if (!still_pinned(info.id)) {
+			err = ring_buffer__consume(ring); /* said while it was going */
+			if (err == 0)
+				return cm_fail(cm, -ENOENT, "the last pack was disabled");
+			break;
+		}
 		slice = timeout_ms < 0 || timeout_ms > 1000 ? 1000 : timeout_ms;
 		err = ring_buffer__poll(ring, slice);
 		if (timeout_ms > 0)

@@ -7,6 +7,7 @@
  *	object.c	a policy object: its declarations, variables and maps
  *	chain.c		dispatcher and slots of a hook
  *	pack.c		enable, disable, mode
+ *	load.c		a pack's programs and pins: in, out, recovered
  *	scope.c		scopes of a pack and the rows derived from them
  *	knob.c		values by name
  *	door.c		files under /proc/sys: the module's or the native LSM's
@@ -170,10 +171,17 @@ static inline void cm_pack_cleanup(struct cm_pack **pack)
 	cm_pack_free(*pack);
 }
 #define _cleanup_pack_ __attribute__((cleanup(cm_pack_cleanup)))
-int cm_pack_recover(struct cm *cm);
-bool cm_pack_needs_recovery(struct cm *cm);
 bool cm_native_active(const char *lsm);
 bool cm_knob_latched(const struct cm_knob_decl *knob, int value);
+
+/* The value of a one-element map of a pack, mapped; NULL if that fails. */
+void *cm_pack_map(const char *pack, const char *pin, size_t *ret_size);
+
+/* load.c */
+int cm_pack_load(struct cm *cm, struct cm_object *object); /* all values off, phase "enabling" */
+int cm_pack_unload(struct cm *cm, const char *name);	   /* whatever there is, in any phase */
+int cm_pack_recover(struct cm *cm);
+bool cm_pack_needs_recovery(struct cm *cm);
 
 /* scope.c */
 struct cm_scope_record { /* an entry of the map "cm_scopes" */
@@ -200,6 +208,7 @@ int cm_system_set(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl
 /* door.c */
 int cm_door_add(struct cm *cm, struct cm_pack *pack); /* failure is a notice, not an error */
 void cm_door_sync(struct cm *cm);
+void cm_door_unload(void); /* the module, if it was loaded for us */
 int cm_door_remove(struct cm *cm, const struct cm_object *object);
 const char *cm_door_of(const struct cm_pack *pack);
 

@@ -53,7 +53,7 @@ static int find_knob(struct cm *cm, const char *name, struct cm_pack **ret,
 			*ret_knob = cm_object_knob((*ret)->object, name);
 		return err;
 	}
-	return cm_fail(cm, -ENOENT, "no knob is named '%.96s': see checmate list", name);
+	return cm_fail(cm, -ENOENT, "no knob is named '%.96s': checmate list -j names them", name);
 }
 
 static void proc_path(const struct cm_knob_decl *knob, char *buf)

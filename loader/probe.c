@@ -8,24 +8,32 @@
 
 #define LSM_LIST "/sys/kernel/security/lsm"
 
+/* Reads a small file; empty if it cannot be read. */
+static void read_line(const char *path, char *buf, size_t size)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? -1 : read(fd, buf, size - 1);
+
+	buf[len < 0 ? 0 : len] = '\0';
+	buf[strcspn(buf, "\n")] = '\0';
+}
+
 int cm_lsm_list(char *buf, size_t size)
 {
-	_cleanup_close_ int fd = open(LSM_LIST, O_RDONLY | O_CLOEXEC);
-	ssize_t len;
-
-	if (fd < 0)
-		return -errno;
-	len = read(fd, buf, size - 1);
-	if (len < 0)
-		return -errno;
-	buf[len] = '\0';
-	buf[strcspn(buf, "\n")] = '\0';
-	return 0;
+	read_line(LSM_LIST, buf, size);
+	return buf[0] ? 0 : -ENOENT;
 }
 
 static int refuse(struct cm *cm)
 {
 	char list[512];
+
+	read_line("/sys/kernel/security/lockdown", list, sizeof(list));
+	if (strstr(list, "[confidentiality]"))
+		return cm_fail(
+			cm, -EOPNOTSUPP,
+			"kernel lockdown is in confidentiality mode, in which BPF may not read "
+			"kernel memory: boot with lockdown=integrity or none");
 
 	if (access("/sys/kernel/btf/vmlinux", F_OK))
 		return cm_fail(cm, -EOPNOTSUPP,

@@ -88,10 +88,10 @@ static int open_bpffs(struct cm *cm)
 		return cm_fail(cm, errno == ENOENT ? -ENOENT : -errno, "cannot open %s: %s",
 			       CM_BPFFS, strerror(errno));
 	if (fstatfs(cm->lock_fd, &fs) || fs.f_type != BPF_FS_MAGIC)
-		return cm_fail(
-			cm, -ENOENT,
-			"no bpf file system at %s: mount -t bpf bpf %s (and add it to fstab)",
-			CM_BPFFS, CM_BPFFS);
+		return cm_fail(cm, -ENOENT,
+			       "no bpf file system at %s: mount -t bpf -o mode=0700 bpf %s (and "
+			       "add it to fstab)",
+			       CM_BPFFS, CM_BPFFS);
 	return 0;
 }
 

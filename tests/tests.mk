@@ -3,21 +3,25 @@
 
 .PHONY: demo
 demo: deps ## show the main job in a guest without Yama: one command from a bare Debian 12
-	$(Q)$(MAKE) all module-guests
-	$(Q)tests/vm/run -t 300 -- tests/demo
+	$(Q)tests/vm/kernel fetch 6.1
+	$(Q)$(MAKE) all $(BUILD)/module/6.1/checmate.ko $(BUILD)/tests/demo-ptracer
+	$(Q)tests/demo
 
 .PHONY: test
 test: deps ## run every test in guests of all supported kernels
+	$(Q)tests/vm/kernel fetch
 	$(Q)$(MAKE) all module-guests test-programs
 	$(Q)tests/run
 
 .PHONY: bench
 bench: deps ## count instructions and write tests/bench/RESULTS.md
+	$(Q)tests/vm/kernel fetch
 	$(Q)$(MAKE) all test-programs
 	$(Q)tests/bench/run
 
 .PHONY: soak
 soak: deps ## the long versions of the tests, by hand
+	$(Q)tests/vm/kernel fetch
 	$(Q)$(MAKE) all module-guests test-programs
 	$(Q)CHECMATE_SOAK=1 tests/run
 
