@@ -275,7 +275,8 @@ static __always_inline const char *forbids_traceme(__s32 scope, bool capable)
 }
 
 /* The value that binds two tasks; none of ours where the native one is at least as strict. */
-static __always_inline struct cm_value both_sides(struct task_struct *a, struct task_struct *b)
+static __always_inline struct cm_value both_sides(struct task_struct *a, struct task_struct *b,
+						  volatile cm_counter_line *counters)
 {
 	__u32 scope_a = cm_scope_of(a), scope_b = scope_a;
 	struct cm_value scope, other;
@@ -283,6 +284,8 @@ static __always_inline struct cm_value both_sides(struct task_struct *a, struct 
 
 	if (b->cgroups != a->cgroups)
 		scope_b = cm_scope_of(b);
+	if (scope_a == CM_ROW_UNKNOWN || scope_b == CM_ROW_UNKNOWN)
+		cm_count_in(counters, CM_COUNT_ERROR);
 	scope = cm_value_of(scope_a, ptrace_scope);
 	if (scope_b != scope_a) {
 		other = cm_value_of(scope_b, ptrace_scope);
@@ -327,7 +330,7 @@ CM_HOOK_FULL(ptrace_access_check, struct task_struct *child, unsigned int mode)
 	if (cm_ceiling(ptrace_scope) == SCOPE_DISABLED)
 		return CM_ALLOW;
 	attach.tracer = cm_current();
-	scope = both_sides(attach.tracer, child);
+	scope = both_sides(attach.tracer, child, cm_counters__ptrace_access_check);
 	if (scope.shadow == SCOPE_DISABLED)
 		return CM_ALLOW;
 	denied = forbids_attach(scope.enforced, &attach);
@@ -353,7 +356,7 @@ CM_HOOK(ptrace_traceme, struct task_struct *parent)
 	if (cm_ceiling(ptrace_scope) <= SCOPE_RELATIONAL)
 		return CM_ALLOW;
 	current = cm_current();
-	scope = both_sides(current, parent);
+	scope = both_sides(current, parent, cm_counters__ptrace_traceme);
 	if (scope.shadow <= SCOPE_RELATIONAL)
 		return CM_ALLOW;
 
@@ -370,22 +373,23 @@ CM_HOOK(ptrace_traceme, struct task_struct *parent)
 	return denied ? -EPERM : CM_ALLOW;
 }
 
-static __always_inline void forget(__u64 task)
+static __always_inline void delete_entry(void *map, __u64 task, volatile cm_counter_line *counters)
 {
-	long error = bpf_map_delete_elem(&relations, &task);
+	long error = bpf_map_delete_elem(map, &task);
 
-	if (error && error != -ENOENT)
+	if (error && error != -ENOENT) {
 		stale_entry = true;
-	error = bpf_map_delete_elem(&tracers, &task);
-	if (error && error != -ENOENT)
-		stale_entry = true;
+		cm_count_in(counters, CM_COUNT_ERROR);
+	}
 }
 
 /* Runs where the native LSM drops its relations. The argument is used as a number only. */
 CM_HOOK(task_free, struct task_struct *task)
 {
-	if (any_relation)
-		forget((__u64)task);
+	if (any_relation) {
+		delete_entry(&relations, (__u64)task, cm_counters__task_free);
+		delete_entry(&tracers, (__u64)task, cm_counters__task_free);
+	}
 	return CM_ALLOW;
 }
 
@@ -396,8 +400,10 @@ CM_HOOK(task_free, struct task_struct *task)
  */
 CM_HOOK(task_alloc, struct task_struct *task)
 {
-	if (stale_entry)
-		forget((__u64)task);
+	if (stale_entry) {
+		delete_entry(&relations, (__u64)task, cm_counters__task_alloc);
+		delete_entry(&tracers, (__u64)task, cm_counters__task_alloc);
+	}
 	return CM_ALLOW;
 }
 
