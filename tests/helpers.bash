@@ -12,22 +12,9 @@ bats_require_minimum_version 1.5.0
 top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 programs=$top/build/tests
 pins=/sys/fs/bpf/checmate
+# shellcheck disable=SC2034 # for the files that load this
 knob=kernel.yama.ptrace_scope
 knob_file=/proc/sys/kernel/yama/ptrace_scope
-
-# checmate STATUS ARG...: runs the command and demands that exit status. Output in $output (standard
-# output) and $stderr. A success that prints something on stderr other than a note is a failure.
-checmate() {
-	local expected=$1
-	shift
-	run --separate-stderr -"$expected" command checmate "$@"
-	[[ $expected -ne 0 || -z ${stderr//checmate: note: */} ]] ||
-		fail "checmate $*" "silence on standard error" "$stderr"
-	if ((expected != 0)); then # one line that says what is wrong
-		[[ $(grep -c '' <<<"$stderr") -eq 1 && $stderr == 'checmate: '* ]] ||
-			fail "checmate $*" "one line on standard error" "$stderr"
-	fi
-}
 
 # fail WHAT EXPECTED ACTUAL
 fail() {
@@ -44,19 +31,122 @@ until_true() {
 	local deadline=$((SECONDS + $1))
 	shift
 	until "$@"; do
-		((SECONDS < deadline)) || fail "waiting for: $*" "success" "none in time"
+		if ((SECONDS > deadline)); then
+			fail "waiting for: $*" "success" "none in time"
+			return 1
+		fi
 		sleep 0.05
 	done
 }
 
-# as_user COMMAND...: uid 1000 without capabilities
-as_user() {
-	setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all "$@"
+# --- the command
+
+# checmate STATUS ARG...: runs the command and demands that exit status. Output in $output (standard
+# output), $lines and $stderr. A success that prints something on stderr other than a note is a
+# failure, and so is a failure that says why in more or less than one line.
+checmate() {
+	local expected=$1 said=$BATS_TEST_TMPDIR/stderr
+	shift
+	output=$(command checmate "$@" 2>"$said") && status=0 || status=$?
+	stderr=$(<"$said")
+	# shellcheck disable=SC2034 # for the files that load this
+	mapfile -t lines <<<"$output"
+	equal "exit status of checmate $* ($stderr)" "$expected" "$status"
+	[[ $expected -ne 0 || -z ${stderr//checmate: note: */} ]] ||
+		fail "checmate $*" "silence on standard error" "$stderr"
+	[[ $expected -eq 0 || ($stderr == 'checmate: '* && $stderr != *$'\n'*) ]] ||
+		fail "checmate $*" "one line on standard error" "$stderr"
 }
 
-# background COMMAND...: started, its pid in $started, ended by end_background.
+# refused STATUS PATTERN ARG...: that exit status, no output, and one line that matches.
+refused() {
+	local expected=$1 pattern=$2
+	shift 2
+	checmate "$expected" "$@"
+	# shellcheck disable=SC2053 # a pattern
+	[[ $stderr == $pattern ]] || fail "checmate $*" "$pattern" "$stderr"
+	equal "output of checmate $*" "" "$output"
+}
+
+# value WANTED [CGROUP]: of the knob, as get shows it
+value() {
+	local got
+	got=$(command checmate get -n "$knob" ${2:+--cgroup "/sys/fs/cgroup/$2"})
+	equal "the value in '/${2:-}'" "$1" "$got"
+}
+
+# scopes WANTED: the scopes that are in force, "/" the system, "" nothing at all
+scopes() {
+	local row got=
+	while read -ra row; do
+		[[ ${row[0]} == PACK || ${row[-1]} == enabled ]] || got+="${got:+ }${row[-1]}"
+	done < <(command checmate status)
+	equal "the scopes" "$1" "$got"
+}
+
+# count COUNTER [HOOK]: of the stats
+count() {
+	local heading=${1//_/-} row i column=
+	while read -ra row; do
+		for i in "${!row[@]}"; do
+			[[ ${row[$i]} != "${heading^^}" ]] || column=$i
+		done
+		[[ ${row[1]} != "${2:-ptrace_access_check}" ]] || echo "${row[$column]}"
+	done < <(command checmate stats)
+}
+
+# counts: of refusals, "DENIED WOULD-DENY" of access checks and then of traceme
+counts() {
+	local row got=
+	while read -ra row; do
+		[[ ${row[1]} != ptrace_* ]] || got+="${got:+ }${row[3]} ${row[4]}"
+	done < <(command checmate stats)
+	echo "$got"
+}
+
+# counted "DENIED WOULD-DENY DENIED WOULD-DENY": so many more than when `system` was last called
+counted() {
+	local now i got=
+	read -ra now < <(counts)
+	for i in "${!now[@]}"; do
+		got+="${got:+ }$((now[i] - marked[i]))"
+	done
+	equal "denied and would-deny of access checks, then of traceme" "$1" "$got"
+}
+
+# system VALUE: in force system-wide with that value, enabled if it is not
+system() {
+	if [[ -e $pins/packs/yama ]]; then
+		checmate 0 set "$knob=$1"
+	else
+		checmate 0 enable yama "ptrace_scope=$1"
+	fi
+	read -ra marked < <(counts)
+}
+
+# --- processes
+
+# In a subshell that was made for one command, the command takes its place and keeps its pid.
+launch() {
+	if [[ ${own_shell:-} && $(type -t "$1") == file ]]; then
+		exec "$@"
+	fi
+	"$@"
+}
+
+# as_user COMMAND...: uid 1000 without capabilities
+as_user() {
+	launch setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all "$@"
+}
+
+# background COMMAND...: started, its pid in $started, ended by end_background. COMMAND may be one of
+# the words here: the pid is that of the program in the end.
+# shellcheck disable=SC2030 # only that subshell is one to give away
 background() {
-	"$@" 3>&- &
+	{
+		own_shell=1
+		launch "$@"
+	} 3>&- &
 	started=$!
 	background_pids+=("$started")
 }
@@ -74,23 +164,26 @@ new_cgroup() {
 }
 
 # in_cgroup PATH COMMAND...: "" is the root
+# shellcheck disable=SC2031
 in_cgroup() {
-	local path=$1
-	shift
-	# shellcheck disable=SC2016 # the inner shell's
-	bash -c 'echo $$ >"/sys/fs/cgroup/$1/cgroup.procs" && shift && exec "$@"' sh "$path" "$@"
+	if [[ ! ${own_shell:-} ]]; then
+		(own_shell=1 && in_cgroup "$@")
+		return
+	fi
+	echo "$BASHPID" >"/sys/fs/cgroup/$1/cgroup.procs" || return
+	launch "${@:2}"
 }
+
+# --- what is left, and what must not change
 
 # Everything that BPF holds in this guest, one line each; empty when nothing is left. Nobody but us
 # loads anything there, except bpftool, which looks for owners with an iterator of its own.
 leftovers() {
-	local kind
 	[[ ! -e $pins ]] || find "$pins"
+	local kind
 	for kind in prog map link; do
-		bpftool -j "$kind" show 2>/dev/null | jq -r --arg kind "$kind" \
-			'.[] | select(.type != "tracing" or .name != "dump_task_file")
-			 | select((.name // "") | startswith("pid_iter") | not)
-			 | "\($kind) \(.id) \(.name // .type)"'
+		bpftool "$kind" show 2>/dev/null | sed -nE "/ name (pid_iter|dump_task_file)/d
+			s/^([0-9]+): +([^ ]+)( +name +([^ ]+))?.*/$kind \1 \4 \2/p"
 	done
 }
 
@@ -101,13 +194,94 @@ nothing_left() {
 # At the end of a file: disable leaves no program, map, link, pin, file or cgroup behind.
 assert_nothing_left() {
 	until_true 10 nothing_left || fail "what is left" "nothing" "$(leftovers)"
-	[[ ! -e ${knob_file%/*} || $(</sys/kernel/security/lsm) == *yama* ]] ||
-		fail "${knob_file%/*}" "gone" "still there"
+	[[ ! -e ${knob_file%/*} ]] || native_yama || fail "${knob_file%/*}" "gone" "still there"
 	local left
 	left=$(find /sys/fs/cgroup -mindepth 1 -type d)
 	equal "cgroups" "" "$left"
 }
 
+# All that a call could have changed: what is reported, and every object of the kernel by its id.
+state() {
+	command checmate status -j
+	leftovers
+}
+
+# remember, any number of calls that are refused, unchanged
+remember() {
+	remembered=$(state)
+}
+
+unchanged() {
+	equal "the state after what was refused" "$remembered" "$(state)"
+}
+
+# No process and no cgroup of a test, nor the scopes that these had; the system's scope stays.
+clean() {
+	end_background
+	local dir
+	while read -r dir; do
+		until_true 10 rmdir "$dir" 2>/dev/null
+	done < <(find /sys/fs/cgroup -mindepth 1 -depth -type d)
+}
+
+# Back to nothing, whatever a test has done, short of a value that holds until reboot.
+reset() {
+	end_background
+	[[ ! -e $pins ]] || command checmate disable yama >/dev/null 2>&1 || true
+	clean
+	# A value that holds in a cgroup went with it.
+	[[ ! -e $pins ]] || command checmate disable yama >/dev/null 2>&1 || true
+}
+
 native_yama() {
 	[[ ,$(</sys/kernel/security/lsm), == *,yama,* ]]
 }
+
+# --- attempts that Yama judges
+
+try=$programs/lifecycle-try
+
+# target [CGROUP [ARG...]]: a process of uid 1000 that waits, its pid in $target. ARG: "any" or a pid,
+# for PR_SET_PTRACER.
+target() {
+	local cgroup=${1:-} said=$BATS_TEST_TMPDIR/target
+	shift || true
+	: >"$said"
+	background in_cgroup "$cgroup" as_user "$try" pause "$@" >"$said"
+	target=$started
+	until_true 20 test -s "$said"
+	equal "PR_SET_PTRACER of the target" OK "$(<"$said")"
+}
+
+# attempt EXPECTED CGROUP ACTION [PID]: by a stranger, of uid 1000, in that cgroup, on $target
+attempt() {
+	local expected=$1 cgroup=$2 got
+	shift 2
+	[[ $# -ge 2 || $1 == child || $1 == traceme ]] || set -- "$@" "$target"
+	got=$(in_cgroup "$cgroup" as_user "$try" "$@")
+	equal "$* from '/$cgroup'" "$expected" "$got"
+}
+
+# --- speed
+
+# untraced WORD...: bats notes the place before each command of a test, by a trap that takes longer
+# than most of the commands here. Within these words it does not: a failure is where they are used.
+untraced() {
+	local word
+	for word; do
+		eval "raw_$(declare -f "$word")
+		$word() {
+			if [[ \$- == *T* ]]; then
+				set +T
+				raw_$word \"\$@\"
+				set -- \$?
+				set -T
+				return \$1
+			fi
+			raw_$word \"\$@\"
+		}"
+	done
+}
+
+untraced fail equal until_true checmate refused value scopes count counts counted system clean as_user background end_background \
+	in_cgroup leftovers nothing_left assert_nothing_left state remember unchanged reset target attempt

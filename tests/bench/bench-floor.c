@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Runs a command while the bare machinery is attached to the hook ptrace_access_check, and nothing
+ * of it before or after: what a policy costs is counted above that.
+ *
+ *	bench-floor DISPATCH.bpf.o [POLICY.bpf.o] -- COMMAND [ARG...]
+ *
+ * Without POLICY the chain is empty, else POLICY is in slot 0. Nothing is pinned.
+ */
+#include <err.h>
+#include <errno.h>
+#include <string.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#define HOOK "ptrace_access_check"
+
+static struct bpf_object *open_object(const char *path)
+{
+	struct bpf_object *object = bpf_object__open_file(path, NULL);
+
+	if (!object)
+		err(1, "cannot open %s", path);
+	return object;
+}
+
+static void load(struct bpf_object *object)
+{
+	int error = bpf_object__load(object);
+
+	if (error)
+		errx(1, "cannot load %s: %s", bpf_object__name(object), strerror(-error));
+}
+
+static int program(struct bpf_object *object, const char *name)
+{
+	struct bpf_program *found = bpf_object__find_program_by_name(object, name);
+
+	if (!found)
+		errx(1, "%s has no program %s", bpf_object__name(object), name);
+	return bpf_program__fd(found);
+}
+
+/* Attaches the dispatcher; returns its chain. */
+static int attach_dispatcher(const char *path)
+{
+	struct bpf_object *object = open_object(path);
+	struct bpf_program *found;
+
+	bpf_object__for_each_program(found, object) {
+		bool wanted = !strcmp(bpf_program__name(found), "cm_dispatch");
+
+		bpf_program__set_autoload(found, wanted);
+		if (wanted && bpf_program__set_attach_target(found, 0, HOOK))
+			err(1, "cannot attach to " HOOK);
+	}
+	load(object);
+	found = bpf_object__find_program_by_name(object, "cm_dispatch");
+	if (!found || !bpf_program__attach_lsm(found))
+		err(1, "cannot attach the dispatcher");
+	return bpf_object__find_map_fd_by_name(object, "chain");
+}
+
+static void put_policy(const char *path, int chain)
+{
+	struct bpf_object *object = open_object(path);
+	struct bpf_map *map = bpf_object__find_map_by_name(object, "cm_chain__" HOOK);
+	struct bpf_program *found = NULL;
+	__u32 slot = 0;
+	int fd;
+
+	if (!map || bpf_map__reuse_fd(map, chain))
+		err(1, "%s has no rule for " HOOK, path);
+	bpf_object__for_each_program(found, object)
+		bpf_program__set_autoload(found, !strcmp(bpf_program__name(found), "cm_" HOOK));
+	load(object); /* the slot constant is 0 already */
+	fd = program(object, "cm_" HOOK);
+	if (bpf_map_update_elem(chain, &slot, &fd, BPF_ANY))
+		err(1, "cannot fill slot 0");
+}
+
+static int run(char **command)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		err(1, "fork");
+	if (!pid) {
+		execvp(command[0], command);
+		err(127, "%s", command[0]);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			err(1, "waitpid");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
+int main(int argc, char **argv)
+{
+	int separator = 1, chain;
+
+	while (separator < argc && strcmp(argv[separator], "--"))
+		separator++;
+	if (separator < 2 || separator > 3 || separator + 1 >= argc)
+		errx(2, "usage: bench-floor DISPATCH.bpf.o [POLICY.bpf.o] -- COMMAND [ARG...]");
+	chain = attach_dispatcher(argv[1]);
+	if (separator == 3)
+		put_policy(argv[2], chain);
+	return run(argv + separator + 1);
+}
