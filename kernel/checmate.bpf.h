@@ -256,6 +256,16 @@ static __always_inline long cm_errno(long verdict)
 		".rodata.cm_aux") = { .when = WHEN, .program = #PROGRAM }
 
 /*
+ * CM_NATIVE_SYMBOL - a variable of the native LSM's, by its name in the kernel's symbol table
+ *
+ * cm_native_symbol() gives its address for bpf_probe_read_kernel(): NULL where that LSM is not
+ * active or has no such symbol. (Not a __ksym: libbpf would read the whole symbol table at each
+ * load.)
+ */
+#define CM_NATIVE_SYMBOL(NAME) const volatile __u64 cm_symbol__##NAME SEC(".rodata.cm_symbols")
+#define cm_native_symbol(NAME) ((const void *)cm_symbol__##NAME)
+
+/*
  * cm_report - count a denial and emit its audit event
  * @HOOK: as in CM_HOOK, for the counters
  * @MODE: CM_ENFORCE: it was denied; CM_PERMISSIVE: it would have been

@@ -9,49 +9,32 @@
 
 #include "internal.h"
 
-static struct bpf_object *open_template(struct cm *cm, const char *hook, const char *wanted)
+/*
+ * The one program shape that the core itself puts on a hook: go on at @slot of the chain, and allow
+ * if there is nothing. As a dispatcher (slot 0) it is attached: the kernel calls it only after the
+ * LSMs and BPF programs before it had no objection, so there is no earlier verdict to honour. In a
+ * slot it holds the place of a policy that left. The slot is a constant: the JIT makes it one jump.
+ * By hand, because libbpf would read the kernel's whole type information for each; @hook_btf_id is
+ * what it would have found there.
+ */
+int cm_chain_program(const char *name, int chain_fd, uint32_t slot, uint32_t hook_btf_id)
 {
-	struct bpf_object *bpf = cm_builtin_open(cm, &cm_builtin_dispatch, "checmate");
-	struct bpf_program *program;
-	int err = 0;
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_LSM_MAC,
+		    .attach_btf_id = hook_btf_id);
+	const struct bpf_insn program[] = {
+		{ .code = BPF_LD | BPF_DW | BPF_IMM,
+		  .dst_reg = BPF_REG_2,
+		  .src_reg = BPF_PSEUDO_MAP_FD,
+		  .imm = chain_fd },
+		{ .code = 0 }, /* the upper half of the constant */
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_3, .imm = slot },
+		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_tail_call },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
 
-	if (!bpf)
-		return NULL;
-	bpf_object__for_each_program(program, bpf) {
-		bpf_program__set_autoload(program, !strcmp(bpf_program__name(program), wanted));
-		if (!err)
-			err = bpf_program__set_attach_target(program, 0, hook);
-	}
-	if (err) {
-		cm_fail(cm, err, "this kernel has no LSM hook %s for BPF", hook);
-		bpf_object__close(bpf);
-		return NULL;
-	}
-	return bpf;
-}
-
-static int attach_dispatcher(struct cm *cm, const char *hook, const char *chain_path,
-			     const char *link_path)
-{
-	_cleanup_bpf_ struct bpf_object *bpf = open_template(cm, hook, "cm_dispatch");
-	struct bpf_link *link;
-	int err;
-
-	if (!bpf)
-		return -EOPNOTSUPP;
-	err = bpf_object__load(bpf);
-	if (err)
-		return cm_fail(cm, err, "the kernel refuses the dispatcher of hook %s: %s", hook,
-			       strerror(-err));
-	err = cm_pin_put(cm, bpf_object__find_map_fd_by_name(bpf, "chain"), chain_path);
-	if (err)
-		return err;
-	link = bpf_program__attach_lsm(bpf_object__find_program_by_name(bpf, "cm_dispatch"));
-	if (!link)
-		return cm_fail(cm, -errno, "cannot attach to hook %s: %s", hook, strerror(errno));
-	err = cm_pin_put(cm, bpf_link__fd(link), link_path);
-	bpf_link__destroy(link); /* the pin keeps it */
-	return err;
+	return bpf_prog_load(BPF_PROG_TYPE_LSM, name, "GPL", program,
+			     sizeof(program) / sizeof(*program), &opts);
 }
 
 static int chain_paths(struct cm *cm, const char *hook, char *dir, char *chain, char *link)
@@ -65,26 +48,57 @@ static int chain_paths(struct cm *cm, const char *hook, char *dir, char *chain, 
 	return err;
 }
 
+/* The hook's chain, made if it has none; without a dispatcher nothing runs it yet. */
 int cm_chain_open(struct cm *cm, const char *hook, int *ret_fd)
 {
 	char dir[PATH_MAX], chain[PATH_MAX], link[PATH_MAX];
-	int err = chain_paths(cm, hook, dir, chain, link);
+	int err = chain_paths(cm, hook, dir, chain, link), fd;
 
 	if (err)
 		return err;
-	if (!cm_pin_exists(link) || !cm_pin_exists(chain)) {
+	if (!cm_pin_exists(chain)) {
 		err = cm_pin_remove(cm, dir); /* half a hook: left by an interrupted call */
 		if (!err)
 			err = cm_pin_mkdir(cm, dir);
-		if (!err)
-			err = attach_dispatcher(cm, hook, chain, link);
 		if (err)
 			return err;
+		/* The last slot stays empty: a chain ends by falling through. */
+		fd = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "chain", sizeof(uint32_t),
+				    sizeof(uint32_t), CM_SLOTS + 1, NULL);
+		if (fd < 0)
+			return cm_fail(cm, fd, "cannot create the chain of hook %s: %s", hook,
+				       strerror(-fd));
+		err = cm_pin_put(cm, fd, chain);
+		if (err) {
+			close(fd);
+			return err;
+		}
+		*ret_fd = fd;
+		return 0;
 	}
 	*ret_fd = cm_pin_get(chain);
 	if (*ret_fd < 0)
 		return cm_fail(cm, *ret_fd, "cannot open %s: %s", chain, strerror(-*ret_fd));
 	return 0;
+}
+
+int cm_chain_attach(struct cm *cm, const char *hook, int chain_fd, uint32_t hook_btf_id)
+{
+	char dir[PATH_MAX], chain[PATH_MAX], link[PATH_MAX];
+	_cleanup_close_ int program = -1, attached = -1;
+	int err = chain_paths(cm, hook, dir, chain, link);
+
+	if (err || cm_pin_exists(link))
+		return err;
+	program = cm_chain_program("cm_dispatch", chain_fd, 0, hook_btf_id);
+	if (program < 0)
+		return cm_fail(cm, program, "the kernel refuses the dispatcher of hook %s: %s",
+			       hook, strerror(-program));
+	attached = bpf_raw_tracepoint_open(NULL, program); /* how an LSM program is attached */
+	if (attached < 0)
+		return cm_fail(cm, attached, "cannot attach to hook %s: %s", hook,
+			       strerror(-attached));
+	return cm_pin_put(cm, attached, link);
 }
 
 static bool is_pass(uint32_t prog_id)
@@ -130,30 +144,18 @@ int cm_chain_put(struct cm *cm, const char *hook, int chain_fd, int slot, int pr
 }
 
 /* The chain must go on behind a policy that leaves: its slot gets a program that only does that. */
-static int put_pass(struct cm *cm, const char *hook, int chain_fd, uint32_t slot)
+static int put_pass(struct cm *cm, const char *hook, int chain_fd, uint32_t slot,
+		    uint32_t hook_btf_id)
 {
-	_cleanup_bpf_ struct bpf_object *bpf = open_template(cm, hook, "cm_pass");
-	struct bpf_map *constants;
-	size_t size;
-	void *data;
-	int err;
+	_cleanup_close_ int program = cm_chain_program("cm_pass", chain_fd, slot + 1, hook_btf_id);
 
-	if (!bpf)
-		return -EOPNOTSUPP;
-	constants = bpf_object__find_map_by_name(bpf, ".rodata");
-	data = cm_section(constants, &size);
-	memcpy(data, &slot, sizeof(slot));
-	err = bpf_map__reuse_fd(bpf_object__find_map_by_name(bpf, "chain"), chain_fd);
-	if (!err)
-		err = bpf_object__load(bpf);
-	if (err)
-		return cm_fail(cm, err, "the kernel refuses the pass program of hook %s: %s", hook,
-			       strerror(-err));
-	return cm_chain_put(cm, hook, chain_fd, slot,
-			    bpf_program__fd(bpf_object__find_program_by_name(bpf, "cm_pass")));
+	if (program < 0)
+		return cm_fail(cm, program, "the kernel refuses the pass program of hook %s: %s",
+			       hook, strerror(-program));
+	return cm_chain_put(cm, hook, chain_fd, slot, program);
 }
 
-int cm_chain_drop(struct cm *cm, const char *hook, uint32_t prog_id)
+int cm_chain_drop(struct cm *cm, const char *hook, uint32_t prog_id, uint32_t hook_btf_id)
 {
 	char dir[PATH_MAX], chain[PATH_MAX], link[PATH_MAX];
 	_cleanup_close_ int fd = -1;
@@ -176,7 +178,7 @@ int cm_chain_drop(struct cm *cm, const char *hook, uint32_t prog_id)
 	if (found < 0)
 		return 0;
 	if ((uint32_t)found < last)
-		return put_pass(cm, hook, fd, found);
+		return put_pass(cm, hook, fd, found, hook_btf_id);
 	/* From the end, so that the chain is whole at every moment. */
 	for (slot = CM_SLOTS; slot-- > last;)
 		if (slot_program(fd, slot) && bpf_map_delete_elem(fd, &slot))

@@ -87,7 +87,6 @@ struct cm_builtin {
 
 /* Policy objects built into the library, sorted by name; ended by a NULL name. Generated. */
 extern const struct cm_builtin cm_builtin_packs[];
-extern const struct cm_builtin cm_builtin_dispatch;
 extern const struct cm_builtin cm_builtin_probe;
 
 struct cm_hook {
@@ -127,6 +126,10 @@ static inline void *cm_section(struct bpf_map *map, size_t *ret_size)
 struct bpf_map *cm_object_map(const struct cm_object *object, const char *name);
 /* Offset of a variable in a data section, or -ENOENT. */
 int cm_object_variable(const struct cm_object *object, const char *section, const char *name);
+/* Name of its i-th variable, NULL behind the last. */
+const char *cm_object_variable_name(const struct cm_object *object, const char *section, size_t i);
+int cm_object_set(struct cm *cm, struct cm_object *object, const char *section, const char *name,
+		  const void *value, size_t value_size);
 int cm_object_set_u32(struct cm *cm, struct cm_object *object, const char *section,
 		      const char *name, uint32_t value);
 struct bpf_object *cm_builtin_open(struct cm *cm, const struct cm_builtin *builtin,
@@ -143,10 +146,12 @@ int cm_knob_off(const struct cm_knob_decl *knob);
 int cm_knob_strict(const struct cm_knob_decl *knob, int a, int b);
 
 /* chain.c */
-int cm_chain_open(struct cm *cm, const char *hook, int *ret_fd); /* attaches the dispatcher */
+int cm_chain_program(const char *name, int chain_fd, uint32_t slot, uint32_t hook_btf_id);
+int cm_chain_open(struct cm *cm, const char *hook, int *ret_fd);
+int cm_chain_attach(struct cm *cm, const char *hook, int chain_fd, uint32_t hook_btf_id);
 int cm_chain_free_slot(struct cm *cm, const char *hook, int chain_fd);
 int cm_chain_put(struct cm *cm, const char *hook, int chain_fd, int slot, int prog_fd);
-int cm_chain_drop(struct cm *cm, const char *hook, uint32_t prog_id);
+int cm_chain_drop(struct cm *cm, const char *hook, uint32_t prog_id, uint32_t hook_btf_id);
 int cm_chain_sweep(struct cm *cm); /* dispatchers of empty chains go */
 
 /* pack.c */

@@ -102,6 +102,39 @@ static int prepare_maps(struct cm *cm, struct cm_object *object, bool native)
 	return 0;
 }
 
+#define SYMBOL_PREFIX "cm_symbol__"
+#define MAX_SYMBOLS   8
+
+/* Addresses of the native LSM's variables, for the programs to read; 0 where it is not active. */
+static int set_symbols(struct cm *cm, struct cm_object *object)
+{
+	const char *wanted[MAX_SYMBOLS + 1] = {}, *section = ".rodata.cm_symbols";
+	unsigned long long address;
+	char *line = NULL, *name;
+	size_t size = 0, i;
+	FILE *symbols;
+
+	for (i = 0; i < MAX_SYMBOLS; i++)
+		wanted[i] = cm_object_variable_name(object, section, i);
+	symbols = fopen("/proc/kallsyms", "re");
+	if (!symbols)
+		return cm_fail(cm, -errno, "cannot read /proc/kallsyms: %s", strerror(errno));
+	while (getline(&line, &size, symbols) > 0) { /* "address type name" */
+		address = strtoull(line, &name, 16);
+		if (strlen(name) < 4)
+			continue;
+		name += 3;
+		name[strcspn(name, "\t\n")] = '\0';
+		for (i = 0; wanted[i]; i++)
+			if (!strcmp(wanted[i] + strlen(SYMBOL_PREFIX), name))
+				cm_object_set(cm, object, section, wanted[i], &address,
+					      sizeof(address));
+	}
+	free(line);
+	fclose(symbols);
+	return 0;
+}
+
 static void select_aux(struct cm_object *object, bool native)
 {
 	struct bpf_program *program;
@@ -165,9 +198,24 @@ static int pin_all(struct cm *cm, struct cm_object *object)
 	return 0;
 }
 
+/* What libbpf found for the pack's program serves the dispatcher too. */
+static int hook_btf_id(struct cm *cm, const struct cm_hook *hook, uint32_t *ret)
+{
+	struct bpf_prog_info info = {};
+	uint32_t len = sizeof(info);
+	int err = bpf_obj_get_info_by_fd(bpf_program__fd(hook->program), &info, &len);
+
+	if (err)
+		return cm_fail(cm, err, "cannot look at the program of hook %s: %s", hook->name,
+			       strerror(-err));
+	*ret = info.attach_btf_id;
+	return 0;
+}
+
 static int attach_all(struct cm *cm, struct cm_object *object)
 {
 	struct bpf_program *program;
+	uint32_t btf_id = 0;
 	struct bpf_link *link;
 	char path[PATH_MAX];
 	size_t i;
@@ -193,6 +241,10 @@ static int attach_all(struct cm *cm, struct cm_object *object)
 		_cleanup_close_ int chain_fd = -1;
 
 		err = cm_chain_open(cm, hook->name, &chain_fd);
+		if (!err)
+			err = hook_btf_id(cm, hook, &btf_id);
+		if (!err)
+			err = cm_chain_attach(cm, hook->name, chain_fd, btf_id);
 		if (!err)
 			err = cm_chain_put(cm, hook->name, chain_fd, hook->slot,
 					   bpf_program__fd(hook->program));
@@ -228,6 +280,8 @@ int cm_pack_load(struct cm *cm, struct cm_object *object)
 		err = prepare_hook(cm, object, &object->hooks[i]);
 	if (!err)
 		err = prepare_maps(cm, object, native);
+	if (!err && native)
+		err = set_symbols(cm, object);
 	if (err)
 		return err;
 	select_aux(object, native);
@@ -258,7 +312,7 @@ static int drop_from_chain(struct cm *cm, const char *name, void *dir)
 	err = bpf_obj_get_info_by_fd(fd, &info, &len);
 	if (err)
 		return cm_fail(cm, err, "cannot look at %s: %s", path, strerror(-err));
-	return cm_chain_drop(cm, name + 5, info.id);
+	return cm_chain_drop(cm, name + 5, info.id, info.attach_btf_id);
 }
 
 static int sweep_root(struct cm *cm)

@@ -23,29 +23,45 @@ struct bpf_map *cm_object_map(const struct cm_object *object, const char *name)
 	return bpf_object__find_map_by_name(object->bpf, name);
 }
 
-int cm_object_variable(const struct cm_object *object, const char *section, const char *name)
+static const struct btf_type *find_section(const struct cm_object *object, const char *section)
 {
 	const struct btf *btf = bpf_object__btf(object->bpf);
 	int id = btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC);
-	const struct btf_var_secinfo *info;
-	const struct btf_type *type;
-	int i;
 
-	if (id < 0)
-		return -ENOENT;
-	type = btf__type_by_id(btf, id);
-	info = btf_var_secinfos(type);
-	for (i = 0; i < btf_vlen(type); i++, info++) {
-		const struct btf_type *variable = btf__type_by_id(btf, info->type);
+	return id < 0 ? NULL : btf__type_by_id(btf, id);
+}
 
-		if (!strcmp(btf__name_by_offset(btf, variable->name_off), name))
-			return info->offset;
-	}
+const char *cm_object_variable_name(const struct cm_object *object, const char *section, size_t i)
+{
+	const struct btf_type *type = find_section(object, section), *variable;
+	const struct btf *btf = bpf_object__btf(object->bpf);
+
+	if (!type || i >= btf_vlen(type))
+		return NULL;
+	variable = btf__type_by_id(btf, btf_var_secinfos(type)[i].type);
+	return btf__name_by_offset(btf, variable->name_off);
+}
+
+int cm_object_variable(const struct cm_object *object, const char *section, const char *name)
+{
+	const struct btf_type *type = find_section(object, section);
+	const char *variable;
+	size_t i;
+
+	for (i = 0; (variable = cm_object_variable_name(object, section, i)); i++)
+		if (!strcmp(variable, name))
+			return btf_var_secinfos(type)[i].offset;
 	return -ENOENT;
 }
 
 int cm_object_set_u32(struct cm *cm, struct cm_object *object, const char *section,
 		      const char *name, uint32_t value)
+{
+	return cm_object_set(cm, object, section, name, &value, sizeof(value));
+}
+
+int cm_object_set(struct cm *cm, struct cm_object *object, const char *section, const char *name,
+		  const void *value, size_t value_size)
 {
 	struct bpf_map *map = cm_object_map(object, section);
 	int offset = cm_object_variable(object, section, name);
@@ -53,10 +69,10 @@ int cm_object_set_u32(struct cm *cm, struct cm_object *object, const char *secti
 	size_t size;
 
 	data = cm_section(map, &size);
-	if (!data || offset < 0 || offset + sizeof(value) > size)
+	if (!data || offset < 0 || offset + value_size > size)
 		return cm_fail(cm, -EPROTO, "%s: the object has no variable %s in %s",
 			       object->pack->name, name, section);
-	memcpy(data + offset, &value, sizeof(value));
+	memcpy(data + offset, value, value_size);
 	return 0;
 }
 

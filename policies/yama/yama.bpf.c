@@ -31,7 +31,7 @@ CM_KNOB(ptrace_scope, "kernel/yama/ptrace_scope", .min = SCOPE_DISABLED, .max = 
 		"until reboot)");
 
 /* The kernel's own value, where native Yama is active. */
-extern const void ptrace_scope __ksym __weak;
+CM_NATIVE_SYMBOL(ptrace_scope);
 
 /*
  * PR_SET_PTRACER relations, keyed by address of the tracee's thread group leader. An address names
@@ -291,8 +291,8 @@ static __always_inline struct cm_value both_sides(struct task_struct *a, struct 
 		other = cm_value_of(scope_b, ptrace_scope);
 		scope = cm_stricter(ptrace_scope, scope, other);
 	}
-	if (cm_native && &ptrace_scope) {
-		bpf_probe_read_kernel(&native, sizeof(native), &ptrace_scope);
+	if (cm_native) {
+		bpf_probe_read_kernel(&native, sizeof(native), cm_native_symbol(ptrace_scope));
 		if (scope.enforced <= native)
 			scope.enforced = SCOPE_DISABLED;
 		if (scope.shadow <= native)

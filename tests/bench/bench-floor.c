@@ -3,7 +3,7 @@
  * Runs a command while the bare machinery is attached to the hook ptrace_access_check, and nothing
  * of it before or after: what a policy costs is counted above that.
  *
- *	bench-floor DISPATCH.bpf.o [POLICY.bpf.o] -- COMMAND [ARG...]
+ *	bench-floor [POLICY.bpf.o] -- COMMAND [ARG...]
  *
  * Without POLICY the chain is empty, else POLICY is in slot 0. Nothing is pinned.
  */
@@ -17,6 +17,8 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+
+#include "internal.h"
 
 #define HOOK "ptrace_access_check"
 
@@ -46,24 +48,18 @@ static int program(struct bpf_object *object, const char *name)
 	return bpf_program__fd(found);
 }
 
-/* Attaches the dispatcher; returns its chain. */
-static int attach_dispatcher(const char *path)
+/* Attaches the loader's own dispatcher; returns its chain. */
+static int attach_dispatcher(void)
 {
-	struct bpf_object *object = open_object(path);
-	struct bpf_program *found;
+	int hook = libbpf_find_vmlinux_btf_id(HOOK, BPF_LSM_MAC), chain, dispatcher;
 
-	bpf_object__for_each_program(found, object) {
-		bool wanted = !strcmp(bpf_program__name(found), "cm_dispatch");
-
-		bpf_program__set_autoload(found, wanted);
-		if (wanted && bpf_program__set_attach_target(found, 0, HOOK))
-			err(1, "cannot attach to " HOOK);
-	}
-	load(object);
-	found = bpf_object__find_program_by_name(object, "cm_dispatch");
-	if (!found || !bpf_program__attach_lsm(found))
+	if (hook < 0)
+		errx(1, "no hook " HOOK);
+	chain = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "chain", 4, 4, CM_SLOTS + 1, NULL);
+	dispatcher = cm_chain_program("cm_dispatch", chain, 0, hook);
+	if (chain < 0 || dispatcher < 0 || bpf_raw_tracepoint_open(NULL, dispatcher) < 0)
 		err(1, "cannot attach the dispatcher");
-	return bpf_object__find_map_fd_by_name(object, "chain");
+	return chain;
 }
 
 static void put_policy(const char *path, int chain)
@@ -107,10 +103,10 @@ int main(int argc, char **argv)
 
 	while (separator < argc && strcmp(argv[separator], "--"))
 		separator++;
-	if (separator < 2 || separator > 3 || separator + 1 >= argc)
-		errx(2, "usage: bench-floor DISPATCH.bpf.o [POLICY.bpf.o] -- COMMAND [ARG...]");
-	chain = attach_dispatcher(argv[1]);
-	if (separator == 3)
-		put_policy(argv[2], chain);
+	if (separator > 2 || separator + 1 >= argc)
+		errx(2, "usage: bench-floor [POLICY.bpf.o] -- COMMAND [ARG...]");
+	chain = attach_dispatcher();
+	if (separator == 2)
+		put_policy(argv[1], chain);
 	return run(argv + separator + 1);
 }
