@@ -29,15 +29,9 @@ refuse() {
 
 # event FILTER [LINE]: holds for that line of $output; $subject and $target are known to it
 event() {
+	[[ ${lines[${2:-0}]:-} ]] || fail "the event" "$1" none
 	jq -e --argjson subject "$subject" --argjson target "$target" "$1" \
-		<<<"${lines[${2:-0}]}" >/dev/null || fail "the event" "$1" "${lines[${2:-0}]:-none}"
-}
-
-# named NAME COMMAND...: argument 0 is NAME
-named() {
-	local name=$1
-	shift
-	(exec -a "$name" "$@")
+		<<<"${lines[${2:-0}]}" >/dev/null || fail "the event" "$1" "${lines[${2:-0}]}"
 }
 
 @test "without refusals there are no events" {
@@ -154,7 +148,7 @@ named() {
 
 @test "events -f keeps nobody from changing things, and ends with the last pack, saying so" {
 	new_cgroup c
-	background command checmate events -f 2>"$BATS_TEST_TMPDIR/err"
+	background env checmate events -f 2>"$BATS_TEST_TMPDIR/err"
 	local reader=$started
 	until_true 20 bash -c '! flock -n /sys/fs/bpf/checmate true'
 	checmate 0 enable yama --cgroup /sys/fs/cgroup/c
@@ -166,7 +160,7 @@ named() {
 }
 
 @test "a second reader is refused while one reads, and can read after it" {
-	background command checmate events -f >/dev/null
+	background env checmate events -f >/dev/null
 	local reader=$started
 	until_true 20 bash -c '! flock -n /sys/fs/bpf/checmate true'
 	refused 1 "*another checmate reads the events*" events
@@ -177,7 +171,7 @@ named() {
 }
 
 @test "a reader that is killed loses nothing that it had not read" {
-	background command checmate events -f >/dev/null
+	background env checmate events -f >/dev/null
 	until_true 20 bash -c '! flock -n /sys/fs/bpf/checmate true'
 	kill -9 "$started"
 	wait "$started" || true
@@ -233,7 +227,7 @@ named() {
 @test "a command line of 1100 bytes hides neither pid, in the text, in JSON and in the kernel log" {
 	local long
 	long=$(printf 'x%.0s' {1..1100})
-	background named "$long" setpriv --reuid 1000 --clear-groups "$try" pause "any" "$long" >"$BATS_TEST_TMPDIR/said"
+	background as_user "$try" pause any "$long" >"$BATS_TEST_TMPDIR/said"
 	target=$started
 	until_true 20 test -s "$BATS_TEST_TMPDIR/said"
 	checmate 0 set "$knob=2"

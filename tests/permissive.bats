@@ -72,7 +72,7 @@ untraced outcomes permissive enforce scope
 		checmate 0 set --cgroup /sys/fs/cgroup/c "$knob=$value"
 		equal "outcomes at $value" "$free" "$(outcomes c)"
 	done
-	counted "0 21 0 2"
+	counted "0 20 0 2"
 	enforce c
 	attempt EPERM c attach
 }

@@ -73,7 +73,7 @@ strace_d() {
 }
 
 gdb_p() {
-	verdict "*(process $target) detached*" "$(in_cgroup p "$1" "${gdb_quick[@]}" -p "$target" 2>&1)"
+	verdict "*[(]process ${target}[)] detached*" "$(in_cgroup p "$1" "${gdb_quick[@]}" -p "$target" 2>&1)"
 }
 
 gdb_run() {
@@ -84,6 +84,14 @@ gcore_p() {
 	verdict "*Saved corefile*" "$(in_cgroup p "$1" gcore -o "$work/core-$1" "$target" 2>&1)"
 }
 
+asked() {
+	if [[ $1 == - ]]; then
+		echo -
+	else
+		"${@:2}"
+	fi
+}
+
 # at_each_scope PROGRAM USER-WANTED ROOT-WANTED: verdicts at 0, 1, 2 and 3; "-" is not asked
 at_each_scope() {
 	local program=$1 value got=() got_root=() wanted wanted_root
@@ -91,8 +99,8 @@ at_each_scope() {
 	read -ra wanted_root <<<"$3"
 	for value in 0 1 2 3; do
 		checmate 0 set --cgroup /sys/fs/cgroup/p "$knob=$value"
-		got+=("$([[ ${wanted[$value]} == - ]] && echo - || "$program" as_user)")
-		got_root+=("$([[ ${wanted_root[$value]} == - ]] && echo - || "$program" root)")
+		got+=("$(asked "${wanted[$value]}" "$program" as_user)")
+		got_root+=("$(asked "${wanted_root[$value]}" "$program" root)")
 	done
 	equal "$program by uid 1000 at 0, 1, 2 and 3" "$2" "${got[*]}"
 	equal "$program by root at 0, 1, 2 and 3" "$3" "${got_root[*]}"

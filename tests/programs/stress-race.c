@@ -421,7 +421,7 @@ static int print_result(void)
 	fflush(stdout);
 	if (shared->failed)
 		fprintf(stderr, "stress-race: wrong: %s\n", shared->wrong);
-	else if (few || shared->seized < 10 || shared->toggled < 10)
+	else if (few || shared->seized < 10 || shared->toggled < 4)
 		fprintf(stderr, "stress-race: too few to tell\n");
 	else
 		return 0;
