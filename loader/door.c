@@ -107,10 +107,11 @@ int cm_door_add(struct cm *cm, struct cm_pack *pack)
 		return 0;
 	device = open_device();
 	if (device == -ENOENT) {
+		cm_pin_mkdir(cm, OWN_MODULE); /* first: a module of ours is never forgotten */
 		why = load_module();
 		device = open_device();
-		if (device >= 0)
-			cm_pin_mkdir(cm, OWN_MODULE);
+		if (device < 0)
+			cm_pin_remove(cm, OWN_MODULE);
 	}
 	if (device < 0) {
 		cm_note(cm, "no file /proc/sys/%s: %s (checmate get and set work)",

@@ -362,31 +362,50 @@ int cm_pack_unload(struct cm *cm, const char *name)
 	return err ? err : sweep_root(cm);
 }
 
+struct survey {
+	size_t packs;
+	bool incomplete;
+};
+
 static int check_pack(struct cm *cm, const char *name, void *arg)
 {
+	struct survey *survey = arg;
 	struct cm_state *state;
-	bool *needed = arg;
 	size_t size;
 
 	(void)cm;
+	survey->packs++;
 	state = strncmp(name, "new_", 4) ? cm_pack_map(name, "state", &size) : NULL;
 	if (!state || (state->abi == CM_ABI && (state->phase != CM_PHASE_ENABLED || state->dirty)))
-		*needed = true;
+		survey->incomplete = true;
 	if (state)
 		munmap(state, size);
 	return 0;
 }
 
+/* A chain that nothing is attached for. */
+static int check_hook(struct cm *cm, const char *name, void *arg)
+{
+	struct survey *survey = arg;
+	char link[PATH_MAX];
+
+	if (cm_pin_path(cm, link, "hooks/%s/link", name) || !cm_pin_exists(link))
+		survey->incomplete = true;
+	return 0;
+}
+
 bool cm_pack_needs_recovery(struct cm *cm)
 {
-	bool needed = false;
-	char path[PATH_MAX];
+	char packs[PATH_MAX], hooks[PATH_MAX];
+	struct survey survey = {};
 
 	if (!cm_pin_exists(CM_PINS))
 		return false;
-	/* No packs directory: the sweep of the last one was interrupted. */
-	return cm_pin_path(cm, path, "packs") || !cm_pin_exists(path) ||
-	       cm_pin_each(cm, path, check_pack, &needed) || needed;
+	if (cm_pin_path(cm, packs, "packs") || cm_pin_each(cm, packs, check_pack, &survey) ||
+	    cm_pin_path(cm, hooks, "hooks") || cm_pin_each(cm, hooks, check_hook, &survey))
+		return true;
+	/* Without a pack the rest is what the last one, or the first, has left behind. */
+	return survey.incomplete || !survey.packs;
 }
 
 static int recover_pack(struct cm *cm, const char *name, void *arg)

@@ -202,8 +202,8 @@ int cm_pack_enable(struct cm *cm, const char *name, const char *cgroup, const ch
 	else if (!err)
 		err = enable_cgroup(cm, pack, cgroup, id, path, values);
 	if (!err) {
+		cm_door_add(cm, pack); /* part of what is undone if the next line is not reached */
 		__atomic_store_n(&pack->state->phase, CM_PHASE_ENABLED, __ATOMIC_SEQ_CST);
-		cm_door_add(cm, pack);
 		return 0;
 	}
 	if (loaded) { /* the reason is worth more than what undoing it may say */
