@@ -335,11 +335,15 @@ int cm_pack_disable(struct cm *cm, const char *name, const char *cgroup)
 		if (!err)
 			err = check_latches(cm, pack, record.values, cgroup);
 		if (!err)
-			err = cm_scope_remove(cm, pack, id);
+			err = cm_scopes_read(cm, pack, &left, &nr);
+		/* The last one goes with the pack, in one step that the next call can finish. */
+		if (!err && (nr > 1 || pack->state->system_enabled))
+			return cm_scope_remove(cm, pack, id);
+		return err ? err : cm_pack_unload(cm, name);
 	}
 	if (!err)
 		err = cm_scopes_read(cm, pack, &left, &nr);
-	return err || nr || pack->state->system_enabled ? err : cm_pack_unload(cm, name);
+	return err || nr ? err : cm_pack_unload(cm, name);
 }
 
 static int set_system_mode(struct cm *cm, struct cm_pack *pack, enum cm_mode mode)

@@ -53,7 +53,7 @@ misuse() {
 		checmate 0 "$verb" --help
 		equal "$verb --help" "$text" "$output"
 	done
-	nothing_left
+	leaves_nothing
 }
 
 @test "version and --version print the version, for anyone" {
@@ -78,7 +78,7 @@ misuse() {
 		and (.found | length > 0) and has("fix"))'
 	json 'all(.[]; (.status == "ok") == (.fix == ""))'
 	json 'any(.[]; .what == "BPF LSM runs" and .status == "ok")'
-	nothing_left
+	leaves_nothing
 }
 
 @test "list shows every pack with its question, knobs and hooks, enabled or not" {
@@ -184,7 +184,7 @@ misuse() {
 	misuse mode yama enforce more
 	misuse status more
 	misuse enable ''
-	nothing_left
+	leaves_nothing
 }
 
 @test "a verb refuses options that are unknown, not its own, or without their value" {
@@ -197,7 +197,7 @@ misuse() {
 	misuse enable yama --cgroup /sys/fs/cgroup --cgroup /sys/fs/cgroup
 	misuse get -n -j "$knob"
 	misuse events --kmsg -j
-	nothing_left
+	leaves_nothing
 }
 
 @test "set, enable and mode refuse what is not spelt as they need it" {
@@ -208,7 +208,7 @@ misuse() {
 	misuse enable yama ptrace_scope
 	misuse enable yama ptrace_scope=
 	misuse mode yama sometimes
-	nothing_left
+	leaves_nothing
 }
 
 # --- what cannot be done: exit status 1, one line, nothing changed
@@ -221,7 +221,7 @@ misuse() {
 	refused 1 "*has no knob 'nosuch'*" enable yama nosuch=1
 	refused 1 "*no knob is named 'kernel.nosuch'*" get kernel.nosuch
 	refused 1 "*no knob is named 'kernel.nosuch'*" set kernel.nosuch=1
-	nothing_left
+	leaves_nothing
 }
 
 @test "what needs an enabled pack is refused without one, and nothing changes" {
@@ -231,7 +231,7 @@ misuse() {
 	refused 1 "*not enabled: checmate enable yama" get "$knob"
 	refused 1 "*not enabled: checmate enable yama" set "$knob=1"
 	refused 1 "*no pack is enabled*" events -f
-	nothing_left
+	leaves_nothing
 	checmate 0 events
 	equal "events" "" "$output"
 }
@@ -407,5 +407,5 @@ misuse() {
 	for i in "${pids[@]}"; do
 		wait "$i"
 	done
-	until_true 10 nothing_left
+	leaves_nothing
 }

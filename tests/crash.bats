@@ -68,7 +68,7 @@ after_kill() {
 	else
 		complain "$1" "neither before nor after: $now"
 	fi
-	if [[ $now == "[]" ]] && ! until_true 1 nothing_left 2>/dev/null; then
+	if [[ $now == "[]" ]] && ! until_true 5 nothing_left 2>/dev/null; then
 		complain "$1" "left: $(leftovers | paste -sd ' ')"
 		command checmate enable yama && command checmate disable yama
 	fi

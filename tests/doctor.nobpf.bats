@@ -44,10 +44,10 @@ parameter() {
 	new_cgroup c
 	checmate 3 enable yama
 	[[ $stderr == *"$(parameter)"* ]] || fail "enable" "$(parameter)" "$stderr"
-	nothing_left
+	leaves_nothing
 	checmate 3 enable yama --cgroup /sys/fs/cgroup/c ptrace_scope=2
 	[[ $stderr == *"$(parameter)"* ]] || fail "enable --cgroup" "$(parameter)" "$stderr"
-	nothing_left
+	leaves_nothing
 	[[ ! -e /proc/sys/kernel/yama && ! -e $pins ]]
 	rmdir /sys/fs/cgroup/c
 }

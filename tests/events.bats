@@ -156,7 +156,7 @@ event() {
 	wait "$reader"
 	equal "the note" "checmate: note: the last pack was disabled, there are no more events" \
 		"$(<"$BATS_TEST_TMPDIR/err")"
-	nothing_left
+	leaves_nothing
 }
 
 @test "a second reader is refused while one reads, and can read after it" {

@@ -191,9 +191,14 @@ nothing_left() {
 	[[ -z $(leftovers) ]]
 }
 
+# The kernel releases what is not used any more a moment later.
+leaves_nothing() {
+	until_true 10 nothing_left 2>/dev/null || fail "what is left" "nothing" "$(leftovers)"
+}
+
 # At the end of a file: disable leaves no program, map, link, pin, file or cgroup behind.
 assert_nothing_left() {
-	until_true 10 nothing_left || fail "what is left" "nothing" "$(leftovers)"
+	leaves_nothing
 	[[ ! -e ${knob_file%/*} ]] || native_yama || fail "${knob_file%/*}" "gone" "still there"
 	local left
 	left=$(find /sys/fs/cgroup -mindepth 1 -type d)
@@ -211,8 +216,13 @@ remember() {
 	remembered=$(state)
 }
 
+is_unchanged() {
+	[[ $(state) == "$remembered" ]]
+}
+
 unchanged() {
-	equal "the state after what was refused" "$remembered" "$(state)"
+	until_true 5 is_unchanged 2>/dev/null ||
+		equal "the state after what was refused" "$remembered" "$(state)"
 }
 
 # No process and no cgroup of a test, nor the scopes that these had; the system's scope stays.
@@ -283,5 +293,6 @@ untraced() {
 	done
 }
 
-untraced fail equal until_true checmate refused value scopes count counts counted system clean as_user background end_background \
-	in_cgroup leftovers nothing_left assert_nothing_left state remember unchanged reset target attempt
+untraced fail equal until_true checmate refused value scopes count counts counted system \
+	as_user background end_background in_cgroup clean reset target attempt \
+	leftovers nothing_left leaves_nothing assert_nothing_left state remember is_unchanged unchanged

@@ -79,13 +79,13 @@ need_module() {
 # --- disabling
 
 @test "disable leaves no program, map, link, pin or file, and PR_SET_PTRACER is unknown again" {
-	nothing_left
+	leaves_nothing
 	new_cgroup c
 	checmate 0 enable yama
 	checmate 0 enable yama --cgroup /sys/fs/cgroup/c
 	[[ -n $(leftovers) ]]
 	checmate 0 disable yama
-	until_true 10 nothing_left
+	leaves_nothing
 	[[ ! -e /proc/sys/kernel/yama && ! -e $pins ]]
 	equal prctl EINVAL "$(as_user "$try" ptracer any)"
 }
@@ -110,7 +110,7 @@ need_module() {
 	attempt EPERM "" attach
 	checmate 0 disable yama --cgroup /sys/fs/cgroup/d
 	scopes ""
-	until_true 10 nothing_left
+	leaves_nothing
 	attempt OK "" attach
 }
 
@@ -161,7 +161,7 @@ one_order() {
 	only "${2#* }"
 	change disable "${2#* }"
 	scopes ""
-	nothing_left
+	leaves_nothing
 }
 
 @test "nothing of an earlier life comes back: neither value, mode, counters nor relations" {
@@ -215,7 +215,7 @@ one_order() {
 	attempt EPERM c attach
 	rmdir /sys/fs/cgroup/c
 	checmate 0 disable yama
-	nothing_left
+	leaves_nothing
 }
 
 @test "after the pins were removed by hand nothing is enforced, and enabling works as the first time" {
@@ -266,7 +266,7 @@ one_order() {
 	rmdir /sys/fs/cgroup/c
 	scopes /
 	checmate 0 disable yama
-	nothing_left
+	leaves_nothing
 }
 
 # --- the file under /proc/sys

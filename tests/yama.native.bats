@@ -161,7 +161,7 @@ untraced native
 	checmate 0 disable yama
 	equal "the note" "checmate: note: $knob stays 1: the kernel's own yama enforces it" "$stderr"
 	equal "the file" 1 "$(<"$knob_file")"
-	nothing_left
+	leaves_nothing
 	target
 	attempt EPERM "" attach
 	target "" any
