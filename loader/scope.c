@@ -357,6 +357,18 @@ static int insert(struct cm *cm, struct cm_pack *pack, const char *path,
 	return write_row(cm, pack, record->scope.row, values);
 }
 
+/* Had the cgroup been removed by then, nobody would ever take the new entry away. */
+static int check_alive(struct cm *cm, struct cm_pack *pack, const char *path, uint64_t id)
+{
+	char now[PATH_MAX];
+	int err = cm_cgroup_path(cm, id, now, sizeof(now));
+
+	if (err || now[0] == '/')
+		return err;
+	err = cm_scope_remove(cm, pack, id);
+	return err ? err : cm_fail(cm, -ENOENT, "cgroup %s was removed meanwhile", path);
+}
+
 int cm_scope_write(struct cm *cm, struct cm_pack *pack, const char *path,
 		   struct cm_scope_record *record)
 {
@@ -384,6 +396,8 @@ int cm_scope_write(struct cm *cm, struct cm_pack *pack, const char *path,
 	raise_ceiling(pack, record);
 	__atomic_store_n(&pack->state->nr_scopes, nr + 1, __ATOMIC_SEQ_CST);
 	err = write_entry(cm, pack, record);
+	if (!err && is_new)
+		err = check_alive(cm, pack, path, record->id);
 	if (err)
 		return err;
 	if (!is_new || cm_cgroup_has_children(cm, path))

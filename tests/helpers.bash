@@ -136,7 +136,7 @@ launch() {
 
 # as_user COMMAND...: uid 1000 without capabilities
 as_user() {
-	launch setpriv --reuid 1000 --regid 1000 --clear-groups --inh-caps=-all "$@"
+	launch "$programs/as-user" "$@"
 }
 
 # background COMMAND...: started, its pid in $started, ended by end_background. COMMAND may be one of

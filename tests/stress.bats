@@ -91,7 +91,7 @@ removed_meanwhile() {
 	for ((n = 1; ; n++)); do
 		new_cgroup gone
 		[[ $1 == enable ]] || checmate 0 enable yama --cgroup "$cgroups/gone"
-		status=$("$programs/scope-between" "$n" "$action" checmate "$@" 2>&1)
+		status=$("$programs/scope-between" "$n" "$action" checmate "$@" 2>/dev/null)
 		[[ $status != end ]] || break
 		echo "step $n: $status"
 		checmate 0 status

@@ -35,11 +35,12 @@ test-programs: $(TEST_PROGRAMS)
 
 $(BUILD)/tests/yama-cases: $(wildcard policies/yama/cases/*.c policies/yama/cases/*.h) | $(BUILD)/tests
 	$(say) CC $@
-	$(Q)$(CC) $(CFLAGS) $(WARN) -pthread -o $@ $(filter %.c,$^)
+	$(Q)$(CC) $(CFLAGS) $(WARN) -pthread -static -o $@ $(filter %.c,$^)
 
+# Static: they are started hundreds of times, where starting costs most.
 $(BUILD)/tests/%: tests/programs/%.c | $(BUILD)/tests
 	$(say) CC $@
-	$(Q)$(CC) $(CFLAGS) $(WARN) -D_GNU_SOURCE -pthread -o $@ $<
+	$(Q)$(CC) $(CFLAGS) $(WARN) -D_GNU_SOURCE -pthread -static -o $@ $<
 
 $(BUILD)/tests/%: tests/bench/%.c $(BUILD)/libchecmate.a | $(BUILD)/tests
 	$(say) CC $@

@@ -117,17 +117,32 @@ static __always_inline bool is_near_descendant(struct task_struct *ancestor_lead
 	return false;
 }
 
+/* Each try fails only if the tracee registered anew, and another task at once, during it. */
+#define READ_TRIES 8
+
+static __always_inline bool read_relation(__u64 tracee_leader, __u64 *ret_tracer, __u64 *ret_number)
+{
+	volatile struct relation *relation;
+	int i;
+
+	for (i = 0; i < READ_TRIES; i++) {
+		relation = bpf_map_lookup_elem(&relations, &tracee_leader);
+		if (!relation)
+			return false;
+		*ret_tracer = relation->tracer;
+		*ret_number = relation->number;
+		if (relation->leader == tracee_leader)
+			return true;
+	}
+	return false;
+}
+
 /* The stored tracer's leader, 0: anyone; false if there is no relation in force. */
 static __always_inline bool declared_tracer(__u64 tracee_leader, __u64 *ret_leader)
 {
-	volatile struct relation *relation = bpf_map_lookup_elem(&relations, &tracee_leader);
 	__u64 tracer, number, *current_number;
 
-	if (!relation)
-		return false;
-	tracer = relation->tracer;
-	number = relation->number;
-	if (relation->leader != tracee_leader)
+	if (!read_relation(tracee_leader, &tracer, &number))
 		return false;
 	*ret_leader = 0;
 	if (!tracer)
@@ -498,30 +513,18 @@ static __noinline int set_ptracer(__u64 argument)
 }
 
 /*
- * An LSM program cannot say "handled, and 0 is the result", this one can: the trampoline takes any
- * non-zero 64-bit value for an answer, and the caller takes its low 32 bits.
+ * Where native Yama has the prctl it goes its own way, and what is declared to it holds here too.
+ * In a hook's chain and not in a tracing program on the same function: such a one does not run where
+ * another task was preempted in the midst of it.
  */
-#define HANDLED (1L << 32)
-
-CM_AUX(yama_prctl, CM_STANDALONE);
-SEC("fmod_ret/security_task_prctl")
-long BPF_PROG(yama_prctl, int option, unsigned long arg2)
+CM_HOOK(task_prctl, int option, unsigned long argument)
 {
 	long error;
 
 	if (option != PR_SET_PTRACER)
-		return 0;
-	error = set_ptracer(arg2);
-	return error ? error : HANDLED;
-}
-
-/* Native Yama has the prctl: what it accepted holds here too. */
-CM_AUX(yama_prctl_mirror, CM_NATIVE);
-SEC("fexit/security_task_prctl")
-int BPF_PROG(yama_prctl_mirror, int option, unsigned long arg2, unsigned long arg3,
-	     unsigned long arg4, unsigned long arg5, int ret)
-{
-	if (option == PR_SET_PTRACER && ret == 0)
-		set_ptracer(arg2);
-	return 0;
+		return CM_ALLOW;
+	error = set_ptracer(argument);
+	if (cm_native)
+		return CM_ALLOW;
+	return error ? error : CM_HANDLED;
 }
