@@ -51,13 +51,6 @@ enum cm_mode {
 	CM_PERMISSIVE = 1,
 };
 
-/* Which of two variants of an auxiliary program is attached; see CM_AUX(). */
-enum cm_when {
-	CM_ALWAYS = 0,
-	CM_STANDALONE = 1, /* the pack's native LSM is not active */
-	CM_NATIVE = 2,	   /* it is */
-};
-
 /* Section ".rodata.cm_pack": one record. */
 struct cm_pack_decl {
 	__u32 abi;
@@ -83,13 +76,6 @@ struct cm_knob_decl {
 	__u32 strictest;
 	char path[CM_PATH_LEN]; /* below /proc/sys: "kernel/yama/ptrace_scope" */
 	char help[CM_HELP_LEN];
-};
-
-/* Section ".rodata.cm_aux": one record per directly attached program that is conditional. */
-struct cm_aux_decl {
-	__u32 when; /* enum cm_when */
-	__u32 reserved;
-	char program[CM_NAME_LEN * 2];
 };
 
 enum cm_phase {
@@ -185,7 +171,6 @@ struct cm_event {
 
 CM_ASSERT(sizeof(struct cm_pack_decl) == 240, "cm_pack_decl layout");
 CM_ASSERT(sizeof(struct cm_knob_decl) == 288, "cm_knob_decl layout");
-CM_ASSERT(sizeof(struct cm_aux_decl) == 72, "cm_aux_decl layout");
 CM_ASSERT(sizeof(struct cm_state) == 32, "cm_state layout");
 CM_ASSERT(sizeof(struct cm_scope) == 8, "cm_scope layout");
 CM_ASSERT(sizeof(struct cm_party) == 48, "cm_party layout");

@@ -49,6 +49,14 @@ CM_ASSERT(CM_NR_KNOBS <= CM_KNOBS_MAX, "more knobs than a pack may have");
 #define CM_ALLOW 0
 
 /*
+ * CM_HANDLED - a verdict of task_prctl alone: the option is the policy's, and prctl(2) returns 0
+ *
+ * That hook's "no objection" means "not mine", -ENOSYS to the kernel. The trampoline takes any
+ * non-zero 64-bit value for the answer, and the caller its low 32 bits.
+ */
+#define CM_HANDLED (1L << 32)
+
+/*
  * CM_PACK - name the policy
  * @NAME: string, shorter than CM_NAME_LEN, [a-z0-9_]
  * further fields of struct cm_pack_decl: .question (one line), .priority (lower runs first,
@@ -164,6 +172,8 @@ static __always_inline __u32 cm_scope_of(struct task_struct *task)
  */
 static __always_inline long cm_errno(long verdict)
 {
+	if (verdict == CM_HANDLED)
+		return CM_HANDLED;
 	return verdict < -4095 || verdict > 0 ? -EPERM : verdict;
 }
 
@@ -244,16 +254,6 @@ static __always_inline long cm_errno(long verdict)
 
 /* cm_count - move one of the hook's counters; @HOOK as in CM_HOOK, @WHICH: enum cm_counter */
 #define cm_count(HOOK, WHICH) cm_count_in(cm_counters__##HOOK, WHICH)
-
-/*
- * CM_AUX - condition an auxiliary program (any program type but a hook's) on the native LSM
- * @PROGRAM: its function name
- * @WHEN: CM_STANDALONE (attached where the native LSM is not active) or CM_NATIVE (where it is).
- * Programs without this are always attached while the pack is enabled anywhere.
- */
-#define CM_AUX(PROGRAM, WHEN)                                                                      \
-	const volatile struct cm_aux_decl cm_aux__##PROGRAM SEC(                                   \
-		".rodata.cm_aux") = { .when = WHEN, .program = #PROGRAM }
 
 /*
  * CM_NATIVE_SYMBOL - a variable of the native LSM's, by its name in the kernel's symbol table

@@ -101,8 +101,6 @@ struct cm_object {
 	const struct cm_pack_decl *pack;
 	const struct cm_knob_decl *knobs;
 	size_t nr_knobs;
-	const struct cm_aux_decl *aux;
-	size_t nr_aux;
 	struct cm_hook *hooks;
 	size_t nr_hooks;
 	size_t row_knobs; /* knobs there is room for in a row */

@@ -135,19 +135,6 @@ static int set_symbols(struct cm *cm, struct cm_object *object)
 	return 0;
 }
 
-static void select_aux(struct cm_object *object, bool native)
-{
-	struct bpf_program *program;
-	size_t i;
-
-	for (i = 0; i < object->nr_aux; i++) {
-		program = bpf_object__find_program_by_name(object->bpf, object->aux[i].program);
-		if (program && object->aux[i].when != CM_ALWAYS)
-			bpf_program__set_autoload(program,
-						  (object->aux[i].when == CM_NATIVE) == native);
-	}
-}
-
 static bool is_hook_program(const struct bpf_program *program)
 {
 	return !strncmp(bpf_program__section_name(program), "lsm/", 4);
@@ -284,7 +271,6 @@ int cm_pack_load(struct cm *cm, struct cm_object *object)
 		err = set_symbols(cm, object);
 	if (err)
 		return err;
-	select_aux(object, native);
 	err = bpf_object__load(object->bpf);
 	if (err)
 		return cm_fail(cm, err,

@@ -132,8 +132,6 @@ static int read_declarations(struct cm *cm, struct cm_object *object)
 			       object->pack->name, CM_KNOBS_MAX);
 	object->knobs = section_data(object, ".rodata.cm_knobs", &size);
 	object->nr_knobs = size / sizeof(*object->knobs);
-	object->aux = section_data(object, ".rodata.cm_aux", &size);
-	object->nr_aux = size / sizeof(*object->aux);
 	return check_knobs(cm, object);
 }
 

@@ -6,7 +6,7 @@
  *	ptrace_access_check	attach mode: denied by kernel.yama.ptrace_scope
  *	ptrace_traceme		the same, asked by the tracee
  *	task_free, task_alloc	end of a PR_SET_PTRACER relation
- *	security_task_prctl	PR_SET_PTRACER itself
+ *	task_prctl		PR_SET_PTRACER itself
  */
 #include "checmate.bpf.h"
 
