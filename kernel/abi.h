@@ -12,7 +12,7 @@
 #endif
 
 /* Layout version. An object or a pin of another version is refused, never guessed at. */
-#define CM_ABI 1
+#define CM_ABI 2
 
 /* A hook's chain: 2016's limit, and few enough that a tail call limit (33) is never reached. */
 #define CM_SLOTS 32
@@ -86,8 +86,12 @@ enum cm_phase {
 };
 
 /*
- * Map ".data.cm_state", one element: this header, then one __s32 per knob the ceiling (the
- * strictest shadow value of any cgroup scope), then one __s32 per knob the whole system's value.
+ * Values of a pack, in what follows: one per knob there is room for, and as the last one "in
+ * force", which no one declares or sets. It is 1 in each scope the pack is enabled in, combined as
+ * a knob is whose larger value is the stricter one.
+ *
+ * Map ".data.cm_state", one element: this header, then one __s32 per value the ceiling (the
+ * strictest shadow value of any cgroup scope), then one __s32 per value the whole system's.
  * Written by the loader, the system's values also by the /proc/sys door, in place.
  */
 struct cm_state {
@@ -103,7 +107,7 @@ struct cm_state {
 
 /*
  * Map "cm_scopes": cgroup id -> what the administrator said for that subtree. The map's value is
- * this header followed by one __s32 per knob of the pack.
+ * this header followed by one __s32 per value.
  */
 struct cm_scope {
 	__u32 row;
@@ -112,7 +116,7 @@ struct cm_scope {
 
 /*
  * Map "cm_rows": what holds for a task whose nearest scope this row is, every scoped ancestor
- * included and the system value not: per knob { enforced, shadow }. `enforced` is the strictest
+ * included and the system value not: per value { enforced, shadow }. `enforced` is the strictest
  * among enforcing scopes, `shadow` the strictest among all, permissive ones included.
  */
 struct cm_value {
@@ -149,9 +153,38 @@ struct cm_party {
 	char comm[CM_COMM_LEN];
 };
 
-#define CM_EVENT_VERSION 1
+#define CM_EVENT_VERSION 2
 
-/* Record of the ring buffer "events". Zeroed before use; strings end in NUL. */
+/* Fields of an event that the policy names itself; a seventh does not compile. */
+#define CM_FIELDS	  6
+#define CM_FIELD_NAME_LEN 16
+#define CM_FIELD_LEN	  32 /* a longer text is cut */
+
+enum cm_field_type {
+	CM_FIELD_NONE = 0, /* ends the list */
+	CM_FIELD_U64 = 1,
+	CM_FIELD_S64 = 2,
+	CM_FIELD_HEX = 3,
+	CM_FIELD_IPV4 = 4, /* in `bytes`, as on the wire */
+	CM_FIELD_IPV6 = 5, /* likewise */
+	CM_FIELD_PORT = 6, /* in `number` */
+	CM_FIELD_TEXT = 7, /* in `bytes` */
+};
+
+struct cm_field {
+	char name[CM_FIELD_NAME_LEN];
+	__u32 type; /* enum cm_field_type */
+	__u32 reserved;
+	union {
+		__u64 number;
+		__u8 bytes[CM_FIELD_LEN];
+	};
+};
+
+/*
+ * Record of the ring buffer "events". Zeroed before use; strings end in NUL. An event without
+ * fields of its own ends before them: `size` says so, and a reader sees them zeroed.
+ */
 struct cm_event {
 	__u16 version;
 	__u16 size;
@@ -165,7 +198,10 @@ struct cm_event {
 	char message[64];	  /* a sentence with {subject} and {object} in it */
 	struct cm_party subject;
 	struct cm_party object;
+	struct cm_field fields[CM_FIELDS];
 };
+
+#define CM_EVENT_SHORT __builtin_offsetof(struct cm_event, fields)
 
 #define CM_ASSERT(cond, what) _Static_assert(cond, what)
 
@@ -174,7 +210,9 @@ CM_ASSERT(sizeof(struct cm_knob_decl) == 288, "cm_knob_decl layout");
 CM_ASSERT(sizeof(struct cm_state) == 32, "cm_state layout");
 CM_ASSERT(sizeof(struct cm_scope) == 8, "cm_scope layout");
 CM_ASSERT(sizeof(struct cm_party) == 48, "cm_party layout");
-CM_ASSERT(sizeof(struct cm_event) == 280, "cm_event layout");
+CM_ASSERT(sizeof(struct cm_field) == 56, "cm_field layout");
+CM_ASSERT(CM_EVENT_SHORT == 280, "cm_event layout");
+CM_ASSERT(sizeof(struct cm_event) == 280 + CM_FIELDS * 56, "cm_event layout");
 CM_ASSERT(CM_ROWS == 1 << CM_CACHE_ROW_BITS, "a row number fits a cached answer");
 
 #endif /* CM_ABI_H */

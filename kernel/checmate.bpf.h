@@ -5,46 +5,47 @@
  *	#include "checmate.bpf.h"
  *
  *	CM_PACK("lonely", .question = "Who may trace at all?");
- *	CM_KNOB(no_trace, "kernel/lonely/no_trace", .max = 1, .init = 1, .cap = -1,
- *		.help = "1: nobody traces anybody");
  *
- *	CM_HOOK(ptrace_access_check, struct task_struct *child, unsigned int mode)
+ *	CM_HOOK(ptrace_traceme, struct task_struct *parent)
  *	{
- *		struct task_struct *me = cm_current();
- *		struct cm_value on = cm_effective(me, no_trace);
- *
- *		if (!on.shadow)
- *			return CM_ALLOW;
- *		cm_report(ptrace_access_check, on.enforced ? CM_ENFORCE : CM_PERMISSIVE, EPERM,
- *			  "ptrace.any", "no-trace", "{subject} would trace {object}", me, me->cred,
- *			  child, child->real_cred);
- *		return on.enforced ? -EPERM : CM_ALLOW;
+ *		return cm_deny(EPERM, "ptrace.traceme", "lonely");
  *	}
  *
  * A hook's body is the policy's rule: it returns CM_ALLOW (no objection, the next policy of the
- * chain is asked) or -errno (the call fails with it). A policy is one object file, and
- *names itself with CM_PACK exactly once. License: the kernel accepts these programs as GPL only.
+ * chain is asked), or what cm_deny() makes of an objection, which depends on where the
+ * administrator has enabled the policy, and in which mode. A policy is one object file, and names
+ * itself with CM_PACK exactly once. License: the kernel accepts these programs as GPL only.
+ *
+ *	hook.bpf.h	CM_HOOK, CM_SOCKADDR: where a rule runs
+ *	deny.bpf.h	cm_deny, cm_in_force, cm_knob; an event's own fields
+ *	net.bpf.h	socket addresses
+ *	scope.bpf.h	which configuration holds for a task
+ *	report.bpf.h	counters and events; cm_report for a rule that knows two tasks
+ *	types.bpf.h	kernel types, unless the policy includes its own vmlinux.h first
+ *
+ * examples/ and docs/first-policy.md show how it is used.
  */
 #ifndef CHECMATE_BPF_H
 #define CHECMATE_BPF_H
 
 #include "types.bpf.h"
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
 #include <asm-generic/errno.h>
 
 #include "abi.h"
 
-/* Knobs that this policy may declare; define a larger figure before the include if 16 is too few.
+/* Knobs that this policy may declare; define a larger figure before the include if 15 is too few.
  */
 #ifndef CM_NR_KNOBS
-#define CM_NR_KNOBS 16
+#define CM_NR_KNOBS 15
 #endif
-CM_ASSERT(CM_NR_KNOBS <= CM_KNOBS_MAX, "more knobs than a pack may have");
+#define CM_NR_VALUES	  (CM_NR_KNOBS + 1)
+#define CM_INDEX_IN_FORCE CM_NR_KNOBS
+CM_ASSERT(CM_NR_VALUES <= CM_KNOBS_MAX, "more knobs than a pack may have");
 
 #define CM_ALLOW 0
 
@@ -164,96 +165,26 @@ static __always_inline __u32 cm_scope_of(struct task_struct *task)
 		.enforced = cm_strict(cm_shape__##NAME.strictest, (A).enforced, (B).enforced),     \
 		.shadow = cm_strict(cm_shape__##NAME.strictest, (A).shadow, (B).shadow) })
 
-/* clang-format would take the pragmas apart. */
-// clang-format off
 /*
- * The verifier of 6.12+ wants to see that a verdict is 0 or an errno; in 64 bits throughout, or it
- * loses what it knows of the number.
- */
-static __always_inline long cm_errno(long verdict)
-{
-	if (verdict == CM_HANDLED)
-		return CM_HANDLED;
-	return verdict < -4095 || verdict > 0 ? -EPERM : verdict;
-}
-
-/* What a hook has beside its program; cm_slot is a constant that the loader fills in. */
-#define CM_HOOK_PARTS_(HOOK)                                                                       \
-	struct {                                                                                   \
-		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                                             \
-		__uint(max_entries, CM_SLOTS + 1);                                                 \
-		__type(key, __u32);                                                                \
-		__type(value, __u32);                                                              \
-	} cm_chain__##HOOK SEC(".maps");                                                           \
-	const volatile __u32 cm_slot__##HOOK SEC(".rodata.cm_slots");                              \
-	volatile cm_counter_line cm_counters__##HOOK[CM_CPUS] SEC(".bss.cm_counters");             \
-	static __always_inline long cm_next__##HOOK(unsigned long long *ctx)                       \
-	{                                                                                          \
-		bpf_tail_call(ctx, &cm_chain__##HOOK, cm_slot__##HOOK + 1);                        \
-		return 0;                                                                          \
-	}
-
-#define CM_CALL_(RESULT, FUNCTION, ARGS...)                                                        \
-	_Pragma("GCC diagnostic push")                                                             \
-	_Pragma("GCC diagnostic ignored \"-Wint-conversion\"")                                     \
-	RESULT = FUNCTION(___bpf_ctx_cast(ARGS));                                                  \
-	_Pragma("GCC diagnostic pop")
-
-#define CM_RULE_(HOOK, PROGRAM, ARGS...)                                                           \
-	static __always_inline long cm_rule__##HOOK(unsigned long long *ctx, ##ARGS);              \
-	PROGRAM(unsigned long long *ctx)                                                           \
-	{                                                                                          \
-		long verdict;                                                                      \
-                                                                                                   \
-		CM_CALL_(verdict, cm_rule__##HOOK, ARGS)                                           \
-		return verdict ? cm_errno(verdict) : cm_next__##HOOK(ctx);                         \
-	}                                                                                          \
-	static __always_inline long cm_rule__##HOOK(unsigned long long *ctx, ##ARGS)
-
-/*
- * CM_HOOK - a rule on an LSM hook
- * @HOOK: the hook as the kernel spells it (bpf_lsm_HOOK exists in the kernel's BTF)
- * further arguments: the hook's own, typed
+ * CM_COUNTER - a counter of the policy's own; `checmate stats` shows it by this name
+ * @NAME: C identifier shorter than CM_NAME_LEN
  *
- * The body returns CM_ALLOW or -errno; a void hook's result is ignored. After CM_ALLOW the chain
- * goes on at the next slot.
+ * cm_add() moves it, from any program of the policy.
  */
-#define CM_HOOK(HOOK, ARGS...)                                                                     \
-	CM_HOOK_PARTS_(HOOK)                                                                       \
-	CM_RULE_(HOOK, SEC("lsm/" #HOOK) long cm_##HOOK, ##ARGS)
+#define CM_COUNTER(NAME)                                                                           \
+	CM_ASSERT(sizeof(#NAME) <= CM_NAME_LEN, "counter's name");                                 \
+	volatile cm_counter_line cm_own__##NAME[CM_CPUS] SEC(".bss.cm_counters")
+#define cm_add(NAME, COUNT)                                                                        \
+	__sync_fetch_and_add(&cm_own__##NAME[bpf_get_smp_processor_id() & (CM_CPUS - 1)][0], COUNT)
 
 /*
- * CM_HOOK_QUICK, CM_HOOK_FULL - the same in two parts, for a hook that is called often
+ * CM_SHARED - a map of this policy's that others may share, behind its definition
  *
- * The first body returns true if no scope can object, and is all that such a call pays: the JIT
- * saves and restores in a program what its whole body needs, so the full rule is not part of it. The
- * second body follows the first in the file and is as with CM_HOOK.
+ * The first policy that is loaded with a shared map of this name creates it; the next ones get the
+ * same one, if they define it with the same type, sizes and flags, and are refused otherwise. It
+ * lasts as long as a policy that shares it.
  */
-#define CM_HOOK_QUICK(HOOK, ARGS...)                                                               \
-	CM_HOOK_PARTS_(HOOK)                                                                       \
-	static __always_inline bool cm_quick__##HOOK(unsigned long long *ctx, ##ARGS);             \
-	static __noinline long cm_full__##HOOK(unsigned long long *ctx);                           \
-	SEC("lsm/" #HOOK)                                                                          \
-	long cm_##HOOK(unsigned long long *ctx)                                                    \
-	{                                                                                          \
-		bool allowed;                                                                      \
-                                                                                                   \
-		CM_CALL_(allowed, cm_quick__##HOOK, ARGS)                                          \
-		if (allowed) {                                                                     \
-			cm_next__##HOOK(ctx);                                                      \
-			/* An exit of its own saves the jump to a common one. */                   \
-			asm volatile("r0 = 0\nexit" ::: "r0");                                     \
-		}                                                                                  \
-		return cm_errno(cm_full__##HOOK(ctx));                                             \
-	}                                                                                          \
-	static __always_inline bool cm_quick__##HOOK(unsigned long long *ctx, ##ARGS)
-
-#define CM_HOOK_FULL(HOOK, ARGS...)                                                                \
-	CM_RULE_(HOOK, static __noinline long cm_full__##HOOK, ##ARGS)
-// clang-format on
-
-/* cm_count - move one of the hook's counters; @HOOK as in CM_HOOK, @WHICH: enum cm_counter */
-#define cm_count(HOOK, WHICH) cm_count_in(cm_counters__##HOOK, WHICH)
+#define CM_SHARED(MAP) const volatile __u8 cm_shared__##MAP SEC(".rodata.cm_shared")
 
 /*
  * CM_NATIVE_SYMBOL - a variable of the native LSM's, by its name in the kernel's symbol table
@@ -265,52 +196,8 @@ static __always_inline long cm_errno(long verdict)
 #define CM_NATIVE_SYMBOL(NAME) const volatile __u64 cm_symbol__##NAME SEC(".rodata.cm_symbols")
 #define cm_native_symbol(NAME) ((const void *)cm_symbol__##NAME)
 
-/*
- * cm_report - count a denial and emit its audit event
- * @HOOK: as in CM_HOOK, for the counters
- * @MODE: CM_ENFORCE: it was denied; CM_PERMISSIVE: it would have been
- * @ERROR: errno of the denial, positive
- * @ACTION, @REASON: string constants shorter than CM_NAME_LEN
- * @MESSAGE: string constant shorter than 64 with {subject} and {object} in it
- * @SUBJECT, @OBJECT: tasks, and @SUBJECT_CRED, @OBJECT_CRED their credentials
- */
-#define cm_report(HOOK, MODE, ERROR, ACTION, REASON, MESSAGE, SUBJECT, SUBJECT_CRED, OBJECT,       \
-		  OBJECT_CRED)                                                                     \
-	do {                                                                                       \
-		struct cm_event *event_;                                                           \
-		__u32 suppressed_;                                                                 \
-                                                                                                   \
-		cm_count(HOOK, (MODE) == CM_ENFORCE ? CM_COUNT_DENIED : CM_COUNT_WOULD_DENY);      \
-		if (!cm_rate_allows((const struct cm_pack_decl *)&cm_pack, &suppressed_)) {        \
-			cm_count(HOOK, CM_COUNT_SUPPRESSED);                                       \
-			break;                                                                     \
-		}                                                                                  \
-		event_ = bpf_ringbuf_reserve(&cm_events, sizeof(*event_), 0);                      \
-		if (!event_) {                                                                     \
-			cm_count(HOOK, CM_COUNT_LOST);                                             \
-			break;                                                                     \
-		}                                                                                  \
-		__builtin_memset(event_, 0, sizeof(*event_));                                      \
-		event_->version = CM_EVENT_VERSION;                                                \
-		event_->size = sizeof(*event_);                                                    \
-		event_->error = ERROR;                                                             \
-		event_->mode = MODE;                                                               \
-		event_->suppressed = suppressed_;                                                  \
-		event_->time_ns = bpf_ktime_get_boot_ns();                                         \
-		bpf_probe_read_kernel_str(event_->pack, sizeof(event_->pack),                      \
-					  (const void *)cm_pack.name);                             \
-		cm_set_text(event_->action, ACTION);                                               \
-		bpf_probe_read_kernel_str(event_->reason, sizeof(event_->reason), REASON);         \
-		cm_set_text(event_->message, MESSAGE);                                             \
-		cm_party_of(&event_->subject, SUBJECT, SUBJECT_CRED);                              \
-		cm_party_of(&event_->object, OBJECT, OBJECT_CRED);                                 \
-		bpf_ringbuf_submit(event_, 0);                                                     \
-	} while (0)
-
-#define cm_set_text(FIELD, LITERAL)                                                                \
-	do {                                                                                       \
-		CM_ASSERT(sizeof(LITERAL) <= sizeof(FIELD), "text too long for the event");        \
-		__builtin_memcpy(FIELD, LITERAL, sizeof(LITERAL));                                 \
-	} while (0)
+#include "deny.bpf.h"
+#include "hook.bpf.h"
+#include "net.bpf.h"
 
 #endif /* CHECMATE_BPF_H */

@@ -46,6 +46,37 @@ static __always_inline bool cm_rate_allows(const struct cm_pack_decl *pack, __u3
 	return true;
 }
 
+/*
+ * Count a denial (@mode: CM_ENFORCE) or what would have been one, and begin its event, to be
+ * submitted; NULL if it must not or cannot be emitted, which is counted. @size is a constant.
+ */
+static __always_inline struct cm_event *cm_event_begin(volatile cm_counter_line *counters,
+						       __u32 mode, __s32 error, const __u32 size)
+{
+	struct cm_event *event;
+	__u32 suppressed;
+
+	cm_count_in(counters, mode == CM_ENFORCE ? CM_COUNT_DENIED : CM_COUNT_WOULD_DENY);
+	if (!cm_rate_allows((const struct cm_pack_decl *)&cm_pack, &suppressed)) {
+		cm_count_in(counters, CM_COUNT_SUPPRESSED);
+		return NULL;
+	}
+	event = bpf_ringbuf_reserve(&cm_events, size, 0);
+	if (!event) {
+		cm_count_in(counters, CM_COUNT_LOST);
+		return NULL;
+	}
+	__builtin_memset(event, 0, size);
+	event->version = CM_EVENT_VERSION;
+	event->size = size;
+	event->error = error;
+	event->mode = mode;
+	event->suppressed = suppressed;
+	event->time_ns = bpf_ktime_get_boot_ns();
+	bpf_probe_read_kernel_str(event->pack, sizeof(event->pack), (const void *)cm_pack.name);
+	return event;
+}
+
 static __always_inline void cm_party_of(struct cm_party *party, struct task_struct *task,
 					const struct cred *cred)
 {
@@ -57,5 +88,36 @@ static __always_inline void cm_party_of(struct cm_party *party, struct task_stru
 	party->cgroup = task->cgroups->dfl_cgrp->kn->id;
 	bpf_probe_read_kernel_str(party->comm, sizeof(party->comm), task->comm);
 }
+
+#define cm_set_text(FIELD, LITERAL)                                                                \
+	do {                                                                                       \
+		CM_ASSERT(sizeof(LITERAL) <= sizeof(FIELD), "text too long for the event");        \
+		__builtin_memcpy(FIELD, LITERAL, sizeof(LITERAL));                                 \
+	} while (0)
+
+/*
+ * cm_report - count a denial and emit its audit event: for a rule that knows two tasks
+ * @HOOK: as in CM_HOOK, for the counters
+ * @MODE: CM_ENFORCE: it was denied; CM_PERMISSIVE: it would have been
+ * @ERROR: errno of the denial, positive
+ * @ACTION, @REASON: string constants shorter than CM_NAME_LEN
+ * @MESSAGE: string constant shorter than 64 with {subject} and {object} in it
+ * @SUBJECT, @OBJECT: tasks, and @SUBJECT_CRED, @OBJECT_CRED their credentials
+ */
+#define cm_report(HOOK, MODE, ERROR, ACTION, REASON, MESSAGE, SUBJECT, SUBJECT_CRED, OBJECT,       \
+		  OBJECT_CRED)                                                                     \
+	do {                                                                                       \
+		struct cm_event *event_;                                                           \
+                                                                                                   \
+		event_ = cm_event_begin(cm_counters__##HOOK, MODE, ERROR, CM_EVENT_SHORT);         \
+		if (!event_)                                                                       \
+			break;                                                                     \
+		cm_set_text(event_->action, ACTION);                                               \
+		bpf_probe_read_kernel_str(event_->reason, sizeof(event_->reason), REASON);         \
+		cm_set_text(event_->message, MESSAGE);                                             \
+		cm_party_of(&event_->subject, SUBJECT, SUBJECT_CRED);                              \
+		cm_party_of(&event_->object, OBJECT, OBJECT_CRED);                                 \
+		bpf_ringbuf_submit(event_, 0);                                                     \
+	} while (0)
 
 #endif /* CM_REPORT_BPF_H */

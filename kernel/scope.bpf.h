@@ -9,12 +9,12 @@
 #define CM_SCOPE_BPF_H
 
 struct cm_row {
-	struct cm_value values[CM_NR_KNOBS];
+	struct cm_value values[CM_NR_VALUES];
 };
 
 struct cm_scope_entry {
 	struct cm_scope scope;
-	__s32 values[CM_NR_KNOBS];
+	__s32 values[CM_NR_VALUES];
 };
 
 struct {
@@ -38,8 +38,8 @@ struct {
  */
 volatile struct {
 	struct cm_state head;
-	__s32 ceiling[CM_NR_KNOBS];
-	__s32 system[CM_NR_KNOBS];
+	__s32 ceiling[CM_NR_VALUES];
+	__s32 system[CM_NR_VALUES];
 } cm_state SEC(".data.cm_state");
 
 /* Direct mapped; an entry is one word, so that a reader never sees half of two answers. */

@@ -11,6 +11,8 @@
 
 #ifndef __VMLINUX_H__
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <linux/bpf.h>
 #include <linux/types.h>
 
@@ -117,7 +119,56 @@ struct task_struct {
 	struct css_set *cgroups;
 };
 
+struct sock_common {
+	unsigned short skc_family;
+	volatile unsigned char skc_state;
+	__u16 skc_num;	  /* own port, in the machine's byte order */
+	__be16 skc_dport; /* the peer's, in network byte order */
+	__be32 skc_daddr;
+};
+
+struct sock_cgroup_data {
+	struct cgroup *cgroup;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	__u16 sk_type;
+	__u16 sk_protocol;
+	struct sock_cgroup_data sk_cgrp_data;
+};
+
+struct socket {
+	short type;
+	struct sock *sk;
+};
+
+struct sockaddr {
+	unsigned short sa_family;
+};
+
+struct sk_buff {
+	unsigned int len;
+};
+
 #pragma clang attribute pop
+
+enum {
+	IPPROTO_TCP = 6,
+	IPPROTO_UDP = 17,
+};
+
+enum {
+	TCP_ESTABLISHED = 1,
+	TCP_SYN_SENT = 2,
+	TCP_CLOSE = 7,
+	TCP_LISTEN = 10,
+};
+
+#else /* __VMLINUX_H__: no other header may define a type again */
+
+#define NULL		       ((void *)0)
+#define offsetof(TYPE, MEMBER) __builtin_offsetof(TYPE, MEMBER)
 
 #endif /* __VMLINUX_H__ */
 #endif /* CM_TYPES_BPF_H */

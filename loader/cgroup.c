@@ -132,6 +132,13 @@ int cm_cgroup_id(struct cm *cm, const char *dir, uint64_t *ret_id, char *ret_pat
 	return 0;
 }
 
+int cm_cgroup_root(struct cm *cm)
+{
+	int err = open_mount(cm);
+
+	return err ? err : cm->cgroup_fd;
+}
+
 int cm_cgroup_id_below(struct cm *cm, const char *path, uint64_t *ret_id)
 {
 	int err = open_mount(cm);

@@ -158,8 +158,23 @@ struct cm_hook_stats {
 	uint64_t counters[CM_COUNTERS];
 };
 
-/* cm_stats_get - counters of every enabled pack; @ret is released with free() */
-int cm_stats_get(struct cm *cm, struct cm_hook_stats **ret, size_t *ret_nr);
+/* A counter that a policy has declared with CM_COUNTER(). */
+struct cm_own_stats {
+	char pack[CM_NAME_LEN];
+	char name[CM_NAME_LEN];
+	uint64_t count;
+};
+
+struct cm_stats {
+	size_t nr_hooks;
+	struct cm_hook_stats *hooks;
+	size_t nr_own;
+	struct cm_own_stats *own;
+};
+
+/* cm_stats_get - counters of every enabled pack; @ret: release with cm_stats_free() */
+int cm_stats_get(struct cm *cm, struct cm_stats **ret);
+void cm_stats_free(struct cm_stats *stats);
 
 /*
  * cm_events_read - deliver audit events, oldest first; each event is delivered once, to one reader

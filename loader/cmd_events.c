@@ -18,6 +18,7 @@
 #include <json-c/json.h>
 
 #include "cli.h"
+#include "cmd_field.h"
 #include "output.h"
 
 /* Bytes of a command line that are shown, before escaping ... */
@@ -186,16 +187,23 @@ static void cgroup_name(struct cm *cm, const struct cm_party *party, char *buf, 
 		snprintf(buf, size, "(unknown)");
 }
 
+static void print_task(FILE *f, const struct cm_party *party, const char *prefix)
+{
+	fprintf(f, " %spid=%d %stid=%d %suid=%u %sgid=%u %scomm=\"", prefix, party->pid, prefix,
+		party->tid, prefix, party->uid, prefix, party->gid, prefix);
+	output_escaped(f, party->comm, sizeof(party->comm), OUTPUT_QUOTED, OUTPUT_UNLIMITED);
+	fputc('"', f);
+}
+
 static void print_fields(FILE *f, struct cm *cm, const struct cm_party *party, const char *prefix)
 {
 	char cgroup[PATH_MAX];
 
-	if (!party->pid)
+	if (party->pid)
+		print_task(f, party, prefix);
+	if (!party->cgroup)
 		return;
-	fprintf(f, " %spid=%d %stid=%d %suid=%u %sgid=%u %scomm=\"", prefix, party->pid, prefix,
-		party->tid, prefix, party->uid, prefix, party->gid, prefix);
-	output_escaped(f, party->comm, sizeof(party->comm), OUTPUT_QUOTED, OUTPUT_UNLIMITED);
-	fprintf(f, "\" %scgroup=", prefix);
+	fprintf(f, " %scgroup=", prefix);
 	cgroup_name(cm, party, cgroup, sizeof(cgroup));
 	output_escaped(f, cgroup, sizeof(cgroup), OUTPUT_TOKEN, OUTPUT_UNLIMITED);
 }
@@ -211,6 +219,7 @@ static void print_text(FILE *f, struct cm *cm, const struct cm_event *event)
 	output_escaped(f, event->action, sizeof(event->action), OUTPUT_TOKEN, OUTPUT_UNLIMITED);
 	print_fields(f, cm, &event->subject, "");
 	print_fields(f, cm, &event->object, "target_");
+	field_print(f, event);
 	error_name(event, text, sizeof(text));
 	fprintf(f, " error=%s", text);
 	if (event->suppressed)
@@ -232,32 +241,41 @@ static void json_text(struct json_object *json, const char *key, const char *s, 
 	json_object_object_add(json, key, output_string(s, len));
 }
 
-static void json_party(struct json_object *event, struct cm *cm, const char *key,
-		       const struct cm_party *party)
+static void json_task(struct json_object *json, const struct cm_party *party)
 {
-	struct json_object *json;
-	char text[PATH_MAX];
+	char cmdline[CMDLINE_MAX];
 	ssize_t len;
 
-	if (!party->pid) {
-		json_object_object_add(event, key, NULL);
-		return;
-	}
-	json = output_need(json_object_new_object());
 	json_number(json, "pid", (uint64_t)party->pid);
 	json_number(json, "tid", (uint64_t)party->tid);
 	json_number(json, "uid", party->uid);
 	json_number(json, "gid", party->gid);
 	json_text(json, "comm", party->comm, sizeof(party->comm));
-	len = command_line(party, text);
+	len = command_line(party, cmdline);
 	if (len >= 0)
-		json_text(json, "cmdline", text, len);
+		json_text(json, "cmdline", cmdline, len);
 	else
 		json_object_object_add(json, "cmdline", NULL);
-	cgroup_name(cm, party, text, sizeof(text));
-	json_text(json, "cgroup", text, sizeof(text));
+}
+
+static void json_party(struct json_object *event, struct cm *cm, const char *key,
+		       const struct cm_party *party)
+{
+	struct json_object *json;
+	char cgroup[PATH_MAX];
+
+	if (!party->pid && !party->cgroup) {
+		json_object_object_add(event, key, NULL);
+		return;
+	}
+	json = output_need(json_object_new_object());
+	if (party->pid)
+		json_task(json, party);
+	cgroup_name(cm, party, cgroup, sizeof(cgroup));
+	json_text(json, "cgroup", cgroup, sizeof(cgroup));
 	json_number(json, "cgroup_id", party->cgroup);
-	json_number(json, "start_ns", party->start_ns);
+	if (party->pid)
+		json_number(json, "start_ns", party->start_ns);
 	json_object_object_add(event, key, json);
 }
 
@@ -283,6 +301,7 @@ static void print_json(FILE *f, struct cm *cm, const struct cm_event *event)
 	json_number(json, "suppressed", event->suppressed);
 	json_party(json, cm, "subject", &event->subject);
 	json_party(json, cm, "object", &event->object);
+	json_object_object_add(json, "fields", field_json(event));
 	json_text(json, "message", sentence, size);
 	output_json_line(f, json);
 	free(sentence);

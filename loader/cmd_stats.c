@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Counters: stats. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <json-c/json.h>
 
@@ -23,29 +22,52 @@ static const struct {
 
 #define NR_SHOWN (sizeof(counters) / sizeof(counters[0]))
 
-static void print_json(const struct cm_hook_stats *stats, size_t nr)
+static void freep(struct cm_stats **stats)
 {
-	struct json_object *array = output_need(json_object_new_array());
+	cm_stats_free(*stats);
+}
 
-	for (size_t i = 0; i < nr; i++) {
-		struct json_object *json = output_need(json_object_new_object());
+#define STATS __attribute__((cleanup(freep))) struct cm_stats *
 
-		json_object_object_add(json, "pack",
-				       output_string(stats[i].pack, sizeof(stats[i].pack)));
-		json_object_object_add(json, "hook",
-				       output_string(stats[i].hook, sizeof(stats[i].hook)));
-		for (size_t c = 0; c < NR_SHOWN; c++) {
-			uint64_t count = stats[i].counters[counters[c].counter];
+static struct json_object *item(struct json_object *array, const char *pack)
+{
+	struct json_object *json = output_need(json_object_new_object());
 
-			json_object_object_add(json, counters[c].key,
-					       output_need(json_object_new_uint64(count)));
-		}
-		json_object_array_add(array, json);
+	json_object_object_add(json, "pack", output_string(pack, CM_NAME_LEN));
+	json_object_array_add(array, json);
+	return json;
+}
+
+static void json_count(struct json_object *json, const char *key, uint64_t count)
+{
+	json_object_object_add(json, key, output_need(json_object_new_uint64(count)));
+}
+
+/* One array: an element has "hook" and the counters that each one has, or "counter" and "count". */
+static void print_json(const struct cm_stats *stats)
+{
+	struct json_object *array = output_need(json_object_new_array()), *json;
+
+	for (size_t i = 0; i < stats->nr_hooks; i++) {
+		const struct cm_hook_stats *row = &stats->hooks[i];
+
+		json = item(array, row->pack);
+		json_object_object_add(json, "hook", output_string(row->hook, sizeof(row->hook)));
+		for (size_t c = 0; c < NR_SHOWN; c++)
+			json_count(json, counters[c].key, row->counters[counters[c].counter]);
+	}
+	for (size_t i = 0; i < stats->nr_own; i++) {
+		const struct cm_own_stats *own = &stats->own[i];
+
+		json = item(array, own->pack);
+		json_object_object_add(json, "counter",
+				       output_string(own->name, sizeof(own->name)));
+		json_count(json, "count", own->count);
 	}
 	output_json(array);
 }
 
-static void print_text(const struct cm_hook_stats *stats, size_t nr)
+static void print_hooks(const struct cm_stats *stats)
 {
 	const char *headings[2 + NR_SHOWN] = { "PACK", "HOOK" };
 	struct table *table;
@@ -53,33 +75,49 @@ static void print_text(const struct cm_hook_stats *stats, size_t nr)
 	for (size_t c = 0; c < NR_SHOWN; c++)
 		headings[2 + c] = counters[c].heading;
 	table = table_new(2 + NR_SHOWN, headings, ~3u);
-	for (size_t i = 0; i < nr; i++) {
-		table_cell(table, stats[i].pack);
-		table_cell(table, stats[i].hook);
+	for (size_t i = 0; i < stats->nr_hooks; i++) {
+		table_cell(table, stats->hooks[i].pack);
+		table_cell(table, stats->hooks[i].hook);
 		for (size_t c = 0; c < NR_SHOWN; c++)
-			table_count(table, stats[i].counters[counters[c].counter]);
+			table_count(table, stats->hooks[i].counters[counters[c].counter]);
+	}
+	table_print(table);
+}
+
+static void print_own(const struct cm_stats *stats)
+{
+	static const char *const headings[] = { "PACK", "COUNTER", "COUNT" };
+	struct table *table = table_new(3, headings, 1 << 2);
+
+	putchar('\n');
+	for (size_t i = 0; i < stats->nr_own; i++) {
+		table_cell(table, stats->own[i].pack);
+		table_cell(table, stats->own[i].name);
+		table_count(table, stats->own[i].count);
 	}
 	table_print(table);
 }
 
 enum cli_status cmd_stats(const struct cli *cli)
 {
-	struct cm_hook_stats *stats = NULL;
 	CLI_SESSION cm = NULL;
-	size_t nr = 0;
+	STATS stats = NULL;
 	int err;
 
 	err = cm_open(0, &cm);
 	if (!err)
-		err = cm_stats_get(cm, &stats, &nr);
+		err = cm_stats_get(cm, &stats);
 	if (err)
 		return cli_done(cm, err);
-	if (cli_given(cli, CLI_JSON))
-		print_json(stats, nr);
-	else if (nr)
-		print_text(stats, nr);
+	if (cli_given(cli, CLI_JSON)) {
+		print_json(stats);
+		return CLI_DONE;
+	}
+	if (stats->nr_hooks)
+		print_hooks(stats);
 	else
 		puts("no pack is enabled");
-	free(stats);
+	if (stats->nr_own)
+		print_own(stats);
 	return CLI_DONE;
 }

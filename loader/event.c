@@ -7,7 +7,7 @@
 
 #include "internal.h"
 
-#define EVENTS_SIZE (1 << 18) /* bytes; about 900 events that nobody has read yet */
+#define EVENTS_SIZE (1 << 18) /* bytes; 420 to 900 events that nobody has read yet */
 
 int cm_events_open(struct cm *cm, bool create, int *ret_fd)
 {
@@ -43,12 +43,14 @@ struct reader {
 static int deliver(void *context, void *data, size_t size)
 {
 	struct reader *reader = context;
-	const struct cm_event *event = data;
+	const struct cm_event *record = data;
+	struct cm_event event = {};
 
-	if (size < sizeof(*event) || event->version != CM_EVENT_VERSION)
+	if (size < CM_EVENT_SHORT || record->version != CM_EVENT_VERSION)
 		return 0; /* of a layout we do not know */
+	memcpy(&event, record, size < sizeof(event) ? size : sizeof(event));
 	reader->count++;
-	reader->result = reader->fn(event, reader->arg);
+	reader->result = reader->fn(&event, reader->arg);
 	return reader->result ? -ECANCELED : 0;
 }
 
@@ -114,31 +116,66 @@ int cm_events_read(struct cm *cm, int timeout_ms, cm_event_fn fn, void *arg)
 	return err;
 }
 
-static int sum_counters(struct cm *cm, const struct cm_object *object, const struct cm_hook *hook,
-			const uint64_t *counters, struct cm_hook_stats *stats)
+/* Each variable of the counters' section is a line per CPU; its name says whose. */
+static const char *counters_of(const char *variable, const char *prefix)
 {
-	const uint64_t *line = counters + hook->counters / sizeof(*counters);
+	size_t len = strlen(prefix);
+
+	return strncmp(variable, prefix, len) ? NULL : variable + len;
+}
+
+static void sum_counters(struct cm_stats *stats, const struct cm_object *object,
+			 const char *variable, const uint64_t *line)
+{
+	const char *hook = counters_of(variable, "cm_counters__");
+	const char *own = counters_of(variable, "cm_own__");
+	struct cm_own_stats *count;
+	struct cm_hook_stats *row;
 	size_t cpu, i;
 
-	(void)cm;
-	memset(stats, 0, sizeof(*stats));
-	strcpy(stats->pack, object->pack->name);
-	memcpy(stats->hook, hook->name, sizeof(stats->hook));
-	for (cpu = 0; cpu < CM_CPUS; cpu++, line += CM_COUNTERS)
-		for (i = 0; i < CM_COUNTERS; i++)
-			stats->counters[i] += line[i];
+	if (hook) {
+		row = &stats->hooks[stats->nr_hooks++];
+		snprintf(row->pack, sizeof(row->pack), "%s", object->pack->name);
+		snprintf(row->hook, sizeof(row->hook), "%s", hook);
+		for (cpu = 0; cpu < CM_CPUS; cpu++, line += CM_COUNTERS)
+			for (i = 0; i < CM_COUNTERS; i++)
+				row->counters[i] += line[i];
+	} else if (own) {
+		count = &stats->own[stats->nr_own++];
+		snprintf(count->pack, sizeof(count->pack), "%s", object->pack->name);
+		snprintf(count->name, sizeof(count->name), "%s", own);
+		for (cpu = 0; cpu < CM_CPUS; cpu++, line += CM_COUNTERS)
+			count->count += line[0];
+	}
+}
+
+static int grow(struct cm *cm, struct cm_stats *stats, size_t more)
+{
+	size_t hooks = stats->nr_hooks + more, own = stats->nr_own + more;
+	void *longer = realloc(stats->hooks, hooks * sizeof(*stats->hooks));
+
+	if (!longer)
+		return cm_fail(cm, -ENOMEM, "out of memory");
+	stats->hooks = longer;
+	memset(stats->hooks + stats->nr_hooks, 0, more * sizeof(*stats->hooks));
+	longer = realloc(stats->own, own * sizeof(*stats->own));
+	if (!longer)
+		return cm_fail(cm, -ENOMEM, "out of memory");
+	stats->own = longer;
+	memset(stats->own + stats->nr_own, 0, more * sizeof(*stats->own));
 	return 0;
 }
 
-static int pack_stats(struct cm *cm, const char *name, struct cm_hook_stats **stats, size_t *nr)
+static int pack_stats(struct cm *cm, const char *name, struct cm_stats *stats)
 {
+	static const char section[] = ".bss.cm_counters";
 	_cleanup_object_ struct cm_object *object = NULL;
 	_cleanup_free_ uint64_t *counters = NULL;
 	_cleanup_close_ int fd = -1;
-	struct cm_hook_stats *more;
 	char path[PATH_MAX];
+	const char *variable;
 	uint32_t zero = 0;
-	size_t i;
+	size_t size, i;
 	int err;
 
 	err = cm_pin_path(cm, path, "packs/%s/counters", name);
@@ -151,34 +188,44 @@ static int pack_stats(struct cm *cm, const char *name, struct cm_hook_stats **st
 		     : cm_object_open(cm, name, &object);
 	if (err)
 		return err;
-	counters = calloc(1, bpf_map__value_size(cm_object_map(object, ".bss.cm_counters")));
-	more = realloc(*stats, (*nr + object->nr_hooks + 1) * sizeof(**stats));
-	if (more)
-		*stats = more;
-	if (!counters || !more)
+	size = bpf_map__value_size(cm_object_map(object, section));
+	counters = calloc(1, size);
+	if (!counters)
 		return cm_fail(cm, -ENOMEM, "out of memory");
+	err = grow(cm, stats, size / (CM_CPUS * CM_COUNTERS * sizeof(*counters)) + 1);
+	if (err)
+		return err;
 	err = bpf_map_lookup_elem(fd, &zero, counters);
 	if (err)
 		return cm_fail(cm, err, "cannot read %s: %s", path, strerror(-err));
-	for (i = 0; i < object->nr_hooks; i++)
-		sum_counters(cm, object, &object->hooks[i], counters, &more[(*nr)++]);
+	for (i = 0; (variable = cm_object_variable_name(object, section, i)); i++)
+		sum_counters(stats, object, variable,
+			     counters + cm_object_variable(object, section, variable) /
+						sizeof(*counters));
 	return 0;
 }
 
-int cm_stats_get(struct cm *cm, struct cm_hook_stats **ret, size_t *ret_nr)
+int cm_stats_get(struct cm *cm, struct cm_stats **ret)
 {
-	struct cm_hook_stats *stats = NULL;
+	struct cm_stats *stats = calloc(1, sizeof(*stats));
 	const struct cm_builtin *builtin;
-	size_t nr = 0;
-	int err = 0;
+	int err = stats ? 0 : cm_fail(cm, -ENOMEM, "out of memory");
 
 	for (builtin = cm_builtin_packs; !err && builtin->name; builtin++)
-		err = pack_stats(cm, builtin->name, &stats, &nr);
+		err = pack_stats(cm, builtin->name, stats);
 	if (err) {
-		free(stats);
+		cm_stats_free(stats);
 		return err;
 	}
 	*ret = stats;
-	*ret_nr = nr;
 	return 0;
+}
+
+void cm_stats_free(struct cm_stats *stats)
+{
+	if (!stats)
+		return;
+	free(stats->hooks);
+	free(stats->own);
+	free(stats);
 }

@@ -103,8 +103,20 @@ struct cm_object {
 	size_t nr_knobs;
 	struct cm_hook *hooks;
 	size_t nr_hooks;
-	size_t row_knobs; /* knobs there is room for in a row */
+	size_t row_knobs; /* values there is room for in a row */
+	struct cm_knob_decl in_force;
 };
+
+/* The values of a pack, in no order: its knobs, and behind them "in force" (see abi.h). */
+static inline const struct cm_knob_decl *cm_object_value(const struct cm_object *object, size_t i)
+{
+	return i < object->nr_knobs ? &object->knobs[i] : &object->in_force;
+}
+
+static inline size_t cm_object_nr_values(const struct cm_object *object)
+{
+	return object->nr_knobs + 1;
+}
 
 int cm_object_open(struct cm *cm, const char *pack, struct cm_object **ret);
 void cm_object_free(struct cm_object *object);
@@ -217,6 +229,7 @@ const char *cm_door_of(const struct cm_pack *pack);
 
 /* cgroup.c: a path is below the mount and starts with '/'; the root's is "/" */
 int cm_cgroup_id(struct cm *cm, const char *dir, uint64_t *ret_id, char *ret_path);
+int cm_cgroup_root(struct cm *cm); /* its directory, of the session */
 int cm_cgroup_id_below(struct cm *cm, const char *path, uint64_t *ret_id);
 bool cm_cgroup_has_children(struct cm *cm, const char *path);
 #define CM_CGROUP_ROOT 1 /* id of the hierarchy's root */

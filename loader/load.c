@@ -93,8 +93,8 @@ static int prepare_maps(struct cm *cm, struct cm_object *object, bool native)
 	state->abi = CM_ABI;
 	state->phase = CM_PHASE_ENABLING;
 	values = (int *)(state + 1);
-	for (i = 0; i < object->nr_knobs; i++) {
-		const struct cm_knob_decl *knob = &object->knobs[i];
+	for (i = 0; i < cm_object_nr_values(object); i++) {
+		const struct cm_knob_decl *knob = cm_object_value(object, i);
 
 		values[knob->index] = cm_knob_off(knob);
 		values[object->row_knobs + knob->index] = cm_knob_off(knob);
@@ -199,6 +199,20 @@ static int hook_btf_id(struct cm *cm, const struct cm_hook *hook, uint32_t *ret)
 	return 0;
 }
 
+/* A program on socket addresses runs for all cgroups; its rule decides by scope. */
+static struct bpf_link *attach(struct cm *cm, struct bpf_program *program)
+{
+	int fd;
+
+	if (strncmp(bpf_program__section_name(program), "cgroup/", 7))
+		return bpf_program__attach(program);
+	fd = cm_cgroup_root(cm);
+	if (fd >= 0)
+		return bpf_program__attach_cgroup(program, fd);
+	errno = -fd;
+	return NULL;
+}
+
 static int attach_all(struct cm *cm, struct cm_object *object)
 {
 	struct bpf_program *program;
@@ -211,7 +225,7 @@ static int attach_all(struct cm *cm, struct cm_object *object)
 	bpf_object__for_each_program(program, object->bpf) {
 		if (is_hook_program(program) || !bpf_program__autoload(program))
 			continue;
-		link = bpf_program__attach(program);
+		link = attach(cm, program);
 		if (!link)
 			return cm_fail(cm, -errno, "%s: cannot attach %s: %s", object->pack->name,
 				       bpf_program__name(program), strerror(errno));
@@ -419,8 +433,11 @@ static int recover_pack(struct cm *cm, const char *name, void *arg)
 		return err;
 	/* Enabling for the whole system had not come to its end: undo the values it had set. */
 	undo = pack->state->dirty == 2 && !pack->state->system_enabled;
-	for (i = 0; undo && i < pack->object->nr_knobs; i++)
-		pack->system[pack->object->knobs[i].index] = cm_knob_off(&pack->object->knobs[i]);
+	for (i = 0; undo && i < cm_object_nr_values(pack->object); i++) {
+		const struct cm_knob_decl *knob = cm_object_value(pack->object, i);
+
+		pack->system[knob->index] = cm_knob_off(knob);
+	}
 	return cm_scopes_derive(cm, pack);
 }
 

@@ -97,7 +97,7 @@ static int check_knobs(struct cm *cm, const struct cm_object *object)
 	for (i = 0; i < object->nr_knobs; i++, knob++) {
 		if (!terminated(knob->path, sizeof(knob->path)) ||
 		    !terminated(knob->help, sizeof(knob->help)) ||
-		    knob->index >= object->row_knobs || knob->min > knob->max ||
+		    knob->index >= object->in_force.index || knob->min > knob->max ||
 		    knob->init < knob->min || knob->init > knob->max ||
 		    knob->strictest > CM_STRICTEST_OR || !strchr(knob->path, '/'))
 			return cm_fail(cm, -EPROTO, "%s: knob declaration %zu is broken",
@@ -127,6 +127,8 @@ static int read_declarations(struct cm *cm, struct cm_object *object)
 	if (!rows || bpf_map__value_size(rows) % sizeof(struct cm_value))
 		return cm_fail(cm, -EPROTO, "%s has no rows map", object->pack->name);
 	object->row_knobs = bpf_map__value_size(rows) / sizeof(struct cm_value);
+	object->in_force =
+		(struct cm_knob_decl){ .index = object->row_knobs - 1, .max = 1, .init = 1 };
 	if (object->row_knobs > CM_KNOBS_MAX)
 		return cm_fail(cm, -EPROTO, "%s declares room for more than %d knobs",
 			       object->pack->name, CM_KNOBS_MAX);

@@ -107,8 +107,8 @@ static int parse_settings(struct cm *cm, const struct cm_object *object,
 
 	memset(given, 0, CM_KNOBS_MAX);
 	memset(values, 0, CM_KNOBS_MAX * sizeof(*values));
-	for (i = 0; i < object->nr_knobs; i++)
-		values[object->knobs[i].index] = object->knobs[i].init;
+	for (i = 0; i < cm_object_nr_values(object); i++)
+		values[cm_object_value(object, i)->index] = cm_object_value(object, i)->init;
 	for (; settings && *settings; settings++) {
 		equals = strchr(*settings, '=');
 		if (!equals || (size_t)(equals - *settings) >= sizeof(name))
@@ -124,6 +124,13 @@ static int parse_settings(struct cm *cm, const struct cm_object *object,
 		given[knob->index] = 1;
 	}
 	return 0;
+}
+
+static void set_in_force(struct cm_pack *pack, int value)
+{
+	int *in_force = &pack->system[pack->object->in_force.index];
+
+	__atomic_store_n(in_force, value, __ATOMIC_SEQ_CST);
 }
 
 static int enable_system(struct cm *cm, struct cm_pack *pack, const int *values, const char *given)
@@ -148,6 +155,7 @@ static int enable_system(struct cm *cm, struct cm_pack *pack, const int *values,
 		if (err)
 			return err;
 	}
+	set_in_force(pack, 1);
 	__atomic_store_n(&pack->state->system_enabled, 1, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&pack->state->dirty, 0, __ATOMIC_SEQ_CST);
 	return 0;
@@ -299,6 +307,7 @@ static int disable_system(struct cm *cm, struct cm_pack *pack)
 		if (err)
 			return err;
 	}
+	set_in_force(pack, 0);
 	__atomic_store_n(&pack->state->system_mode, CM_ENFORCE, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&pack->state->system_enabled, 0, __ATOMIC_SEQ_CST);
 	return 0;

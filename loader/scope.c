@@ -95,8 +95,8 @@ static void loosest(const struct cm_pack *pack, struct cm_value *values)
 	size_t i;
 
 	memset(values, 0, CM_KNOBS_MAX * sizeof(*values));
-	for (i = 0; i < pack->object->nr_knobs; i++) {
-		const struct cm_knob_decl *knob = &pack->object->knobs[i];
+	for (i = 0; i < cm_object_nr_values(pack->object); i++) {
+		const struct cm_knob_decl *knob = cm_object_value(pack->object, i);
 		int off = cm_knob_off(knob);
 
 		values[knob->index] = (struct cm_value){ off, off };
@@ -124,8 +124,8 @@ static void combine(const struct cm_pack *pack, const struct cm_scope_record *re
 {
 	size_t i;
 
-	for (i = 0; i < pack->object->nr_knobs; i++) {
-		const struct cm_knob_decl *knob = &pack->object->knobs[i];
+	for (i = 0; i < cm_object_nr_values(pack->object); i++) {
+		const struct cm_knob_decl *knob = cm_object_value(pack->object, i);
 		struct cm_value *value = &values[knob->index];
 		int own = record->values[knob->index];
 
@@ -140,8 +140,8 @@ static void stricter(const struct cm_pack *pack, struct cm_value *values,
 {
 	size_t i;
 
-	for (i = 0; i < pack->object->nr_knobs; i++) {
-		const struct cm_knob_decl *knob = &pack->object->knobs[i];
+	for (i = 0; i < cm_object_nr_values(pack->object); i++) {
+		const struct cm_knob_decl *knob = cm_object_value(pack->object, i);
 		struct cm_value *value = &values[knob->index];
 		const struct cm_value *other = &others[knob->index];
 
@@ -155,8 +155,8 @@ static void raise_ceiling(struct cm_pack *pack, const struct cm_scope_record *re
 {
 	size_t i;
 
-	for (i = 0; i < pack->object->nr_knobs; i++) {
-		const struct cm_knob_decl *knob = &pack->object->knobs[i];
+	for (i = 0; i < cm_object_nr_values(pack->object); i++) {
+		const struct cm_knob_decl *knob = cm_object_value(pack->object, i);
 		int *ceiling = &pack->ceiling[knob->index];
 
 		__atomic_store_n(ceiling,
@@ -185,8 +185,8 @@ static int publish(struct cm *cm, struct cm_pack *pack, const struct cm_scope_re
 			return cm_fail(cm, err, "cannot clear the cache of %s", pack->name);
 		__atomic_store_n(&pack->state->generation, 1, __ATOMIC_SEQ_CST);
 	}
-	for (i = 0; i < pack->object->nr_knobs; i++) {
-		const struct cm_knob_decl *knob = &pack->object->knobs[i];
+	for (i = 0; i < cm_object_nr_values(pack->object); i++) {
+		const struct cm_knob_decl *knob = cm_object_value(pack->object, i);
 		int ceiling = cm_knob_off(knob);
 
 		for (j = 0; j < nr; j++)

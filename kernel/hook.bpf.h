@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where a rule runs: LSM hooks with their chains, and socket addresses. Private half of the SDK.
+ */
+#ifndef CM_HOOK_BPF_H
+#define CM_HOOK_BPF_H
+
+/* clang-format would take the pragmas apart. */
+// clang-format off
+/*
+ * The verifier of 6.12+ wants to see that a verdict is 0 or an errno; in 64 bits throughout, or it
+ * loses what it knows of the number.
+ */
+static __always_inline long cm_errno(long verdict)
+{
+	if (verdict == CM_HANDLED)
+		return CM_HANDLED;
+	return verdict < -4095 || verdict > 0 ? -EPERM : verdict;
+}
+
+/* What a hook has beside its program; cm_slot is a constant that the loader fills in. */
+#define CM_HOOK_PARTS_(HOOK)                                                                       \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                                             \
+		__uint(max_entries, CM_SLOTS + 1);                                                 \
+		__type(key, __u32);                                                                \
+		__type(value, __u32);                                                              \
+	} cm_chain__##HOOK SEC(".maps");                                                           \
+	const volatile __u32 cm_slot__##HOOK SEC(".rodata.cm_slots");                              \
+	volatile cm_counter_line cm_counters__##HOOK[CM_CPUS] SEC(".bss.cm_counters");             \
+	static __always_inline long cm_next__##HOOK(unsigned long long *ctx)                       \
+	{                                                                                          \
+		bpf_tail_call(ctx, &cm_chain__##HOOK, cm_slot__##HOOK + 1);                        \
+		return 0;                                                                          \
+	}
+
+/* @HERE: the place's counters, a constant in what is inlined: cm_deny() finds them by that name. */
+#define CM_CALL_(RESULT, FUNCTION, HERE, ARGS...)                                                       \
+	_Pragma("GCC diagnostic push")                                                             \
+	_Pragma("GCC diagnostic ignored \"-Wint-conversion\"")                                     \
+	RESULT = FUNCTION(HERE, ___bpf_ctx_cast(ARGS));                                                 \
+	_Pragma("GCC diagnostic pop")
+
+#define CM_RULE_(HOOK, PROGRAM, ARGS...)                                                           \
+	static __always_inline long cm_rule__##HOOK(volatile cm_counter_line *cm_here, unsigned long long *ctx, ##ARGS);              \
+	PROGRAM(unsigned long long *ctx)                                                           \
+	{                                                                                          \
+		long verdict;                                                                      \
+                                                                                                   \
+		CM_CALL_(verdict, cm_rule__##HOOK, cm_counters__##HOOK, ARGS)                                           \
+		return verdict ? cm_errno(verdict) : cm_next__##HOOK(ctx);                         \
+	}                                                                                          \
+	static __always_inline long cm_rule__##HOOK(volatile cm_counter_line *cm_here, unsigned long long *ctx, ##ARGS)
+
+/*
+ * CM_HOOK - a rule on an LSM hook
+ * @HOOK: the hook as the kernel spells it (bpf_lsm_HOOK exists in the kernel's BTF)
+ * further arguments: the hook's own, typed
+ *
+ * The body returns CM_ALLOW or -errno. After CM_ALLOW the chain goes on at the next slot.
+ *
+ * A void hook (sk_free_security, task_free) is for bookkeeping: nothing can be refused there, and
+ * the body returns CM_ALLOW. From 6.12 the verifier does not trust the argument of those that free
+ * or allocate something: use it as a number (the key of a map), or read what it points to; helpers
+ * that want a live object refuse it.
+ */
+#define CM_HOOK(HOOK, ARGS...)                                                                     \
+	CM_HOOK_PARTS_(HOOK)                                                                       \
+	CM_RULE_(HOOK, SEC("lsm/" #HOOK) long cm_##HOOK, ##ARGS)
+
+/*
+ * CM_HOOK_QUICK, CM_HOOK_FULL - the same in two parts, for a hook that is called often
+ *
+ * The first body returns true if no scope can object, and is all that such a call pays: the JIT
+ * saves and restores in a program what its whole body needs, so the full rule is not part of it. The
+ * second body follows the first in the file and is as with CM_HOOK.
+ */
+#define CM_HOOK_QUICK(HOOK, ARGS...)                                                               \
+	CM_HOOK_PARTS_(HOOK)                                                                       \
+	static __always_inline bool cm_quick__##HOOK(volatile cm_counter_line *cm_here, unsigned long long *ctx, ##ARGS);             \
+	static __noinline long cm_full__##HOOK(unsigned long long *ctx);                           \
+	SEC("lsm/" #HOOK)                                                                          \
+	long cm_##HOOK(unsigned long long *ctx)                                                    \
+	{                                                                                          \
+		bool allowed;                                                                      \
+                                                                                                   \
+		CM_CALL_(allowed, cm_quick__##HOOK, cm_counters__##HOOK, ARGS)                                          \
+		if (allowed) {                                                                     \
+			cm_next__##HOOK(ctx);                                                      \
+			/* An exit of its own saves the jump to a common one. */                   \
+			asm volatile("r0 = 0\nexit" ::: "r0");                                     \
+		}                                                                                  \
+		return cm_errno(cm_full__##HOOK(ctx));                                             \
+	}                                                                                          \
+	static __always_inline bool cm_quick__##HOOK(volatile cm_counter_line *cm_here, unsigned long long *ctx, ##ARGS)
+
+#define CM_HOOK_FULL(HOOK, ARGS...)                                                                \
+	CM_RULE_(HOOK, static __noinline long cm_full__##HOOK, ##ARGS)
+
+/*
+ * CM_SOCKADDR - a rule where a process names a socket address, which may be rewritten
+ * @PLACE: bind4, bind6, connect4, connect6, sendmsg4, sendmsg6 (UDP only)
+ * @ADDRESS: name for the struct bpf_sock_addr, whose user_ip4, user_ip6 and user_port may be written
+ *
+ * Not an LSM hook and in no chain: the kernel runs it for every process, directly, from the root of
+ * cgroup v2, after the LSM hook of the same call. The body returns CM_ALLOW or -errno. The subject
+ * is the process that calls: cm_deny(), cm_in_force(), cm_enforced(), cm_knob().
+ */
+#define CM_SOCKADDR(PLACE, ADDRESS)                                                                \
+	volatile cm_counter_line cm_counters__##PLACE[CM_CPUS] SEC(".bss.cm_counters");            \
+	static __always_inline long cm_rule__##PLACE(volatile cm_counter_line *cm_here,            \
+						     struct bpf_sock_addr *ADDRESS);               \
+	SEC("cgroup/" #PLACE)                                                                      \
+	int cm_##PLACE(struct bpf_sock_addr *ctx)                                                  \
+	{                                                                                          \
+		long verdict = cm_errno(cm_rule__##PLACE(cm_counters__##PLACE, ctx));              \
+                                                                                                   \
+		if (verdict)                                                                       \
+			bpf_set_retval(verdict);                                                   \
+		return !verdict;                                                                   \
+	}                                                                                          \
+	static __always_inline long cm_rule__##PLACE(volatile cm_counter_line *cm_here,            \
+						     struct bpf_sock_addr *ADDRESS)
+
+/*
+ * CM_SOCKADDR_SHOWN - the same where a process is told an address: nothing can be refused there
+ * @PLACE: getsockname4, getsockname6, getpeername4, getpeername6, recvmsg4, recvmsg6
+ *
+ * The body returns nothing.
+ */
+#define CM_SOCKADDR_SHOWN(PLACE, ADDRESS)                                                          \
+	volatile cm_counter_line cm_counters__##PLACE[CM_CPUS] SEC(".bss.cm_counters");            \
+	static __always_inline void cm_shown__##PLACE(struct bpf_sock_addr *ADDRESS);              \
+	SEC("cgroup/" #PLACE)                                                                      \
+	int cm_##PLACE(struct bpf_sock_addr *ctx)                                                  \
+	{                                                                                          \
+		cm_shown__##PLACE(ctx);                                                            \
+		return 1;                                                                          \
+	}                                                                                          \
+	static __always_inline void cm_shown__##PLACE(struct bpf_sock_addr *ADDRESS)
+// clang-format on
+
+/* cm_count - move one of the hook's counters; @HOOK as in CM_HOOK, @WHICH: enum cm_counter */
+#define cm_count(HOOK, WHICH) cm_count_in(cm_counters__##HOOK, WHICH)
+
+#endif /* CM_HOOK_BPF_H */
