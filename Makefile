@@ -49,7 +49,7 @@ CLI_OBJ   := $(CLI_SRC:loader/%.c=$(BUILD)/loader/%.o)
 .PHONY: all
 all: $(BUILD)/checmate ## build the command and the policies
 
-$(BUILD) $(BUILD)/loader $(BUILD)/tests $(BUILD)/tests/bpf:
+$(BUILD) $(BUILD)/loader $(BUILD)/tests $(BUILD)/tests/bpf $(BUILD)/examples:
 	$(Q)mkdir -p $@
 
 # --- BPF objects: kernel/NAME.bpf.c, policies/NAME/NAME.bpf.c
@@ -76,6 +76,15 @@ $(BUILD)/loader/%.o: loader/%.c | $(BUILD)/loader need-libs
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -MMD -MP -Ikernel -Iloader \
 		$(lib_cflags) -c $< -o $@
 -include $(wildcard $(BUILD)/loader/*.d)
+
+# `checmate build` compiles with what make install puts in place.
+$(BUILD)/loader/sdk.o: CFLAGS += -DCM_SDK_DIR='"$(PREFIX)/include/checmate"' \
+	-DCM_TARGET_ARCH='"$(ARCH)"' -DCM_MULTIARCH='"$(MULTIARCH)"'
+$(BUILD)/loader/sdk.o: $(BUILD)/prefix
+$(BUILD)/prefix: FORCE | $(BUILD)
+	$(Q)echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' >$@
+.PHONY: FORCE
+FORCE:
 
 $(BUILD)/libchecmate.a: $(LIB_OBJ)
 	$(say) AR $@

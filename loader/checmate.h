@@ -217,4 +217,18 @@ struct cm_check {
  */
 int cm_doctor(struct cm_check **ret, size_t *ret_nr);
 
+/*
+ * cm_build - compile a policy's source
+ * @btf: file with a kernel's types, for a source that includes "vmlinux.h"; NULL: those of the
+ *	 running kernel
+ * @error: the sentence on a failure
+ *
+ * Needs no session and no privilege. Runs clang (CLANG in the environment names another one), which
+ * says on standard error what it does not like, with the SDK that `make install` has put in place
+ * (CHECMATE_SDK names another directory).
+ *
+ * Return: 0; -EINVAL clang refuses it; -ENOENT no such file, no clang, no SDK.
+ */
+int cm_build(const char *source, const char *output, const char *btf, char *error, size_t size);
+
 #endif /* CHECMATE_H */

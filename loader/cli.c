@@ -37,6 +37,7 @@ static const struct cli_verb verbs[] = {
 	{ "events", "", "show refusals; each is shown once, to one reader",
 	  CLI_FOLLOW | CLI_KMSG | CLI_JSON, 0, 0, cmd_events },
 	{ "stats", "", "show the counters of the packs in force", CLI_JSON, 0, 0, cmd_stats },
+	{ "build", "FILE.c", "compile a policy", CLI_OUTPUT | CLI_BTF, 1, 1, cmd_build },
 	{ "version", "", "show the version", CLI_JSON, 0, 0, cmd_version },
 	{ "help", "[VERB]", "show this help, or that of a verb", 0, 0, 1, cmd_help },
 };
@@ -51,6 +52,10 @@ static const struct poptOption options[] = {
 	  NULL },
 	{ "kmsg", 0, POPT_ARG_NONE, NULL, CLI_KMSG,
 	  "write to the kernel log instead of standard output", NULL },
+	{ "output", 'o', POPT_ARG_STRING, NULL, CLI_OUTPUT,
+	  "object file (default: NAME.o of FILE NAME.c, here)", "OUT" },
+	{ "btf", 0, POPT_ARG_STRING, NULL, CLI_BTF,
+	  "take the types of vmlinux.h from here (default: the running kernel)", "FILE" },
 	{ "json", 'j', POPT_ARG_NONE, NULL, CLI_JSON, "print JSON", NULL },
 	{ "version", 0, POPT_ARG_NONE, NULL, CLI_VERSION, "show the version", NULL },
 	{ "help", 'h', POPT_ARG_NONE, NULL, CLI_HELP, "show help", NULL },
@@ -207,16 +212,18 @@ static enum cli_status cmd_version(const struct cli *cli)
 /* Parse options wherever they stand; operands stay with @popt. */
 static enum cli_status parse_options(struct cli *cli, poptContext popt, int argc, const char **argv)
 {
+	char **place;
 	int val;
 
 	while ((val = poptGetNextOpt(popt)) > 0) {
-		if (val == CLI_CGROUP) {
-			if (cli->cgroup)
-				return cli_misuse(cli, "--cgroup is given twice");
-			cli->cgroup = poptGetOptArg(popt);
-			if (!cli->cgroup)
-				output_no_memory();
-		}
+		place = val == CLI_CGROUP   ? &cli->cgroup
+			: val == CLI_OUTPUT ? &cli->output
+			: val == CLI_BTF    ? &cli->btf
+					    : NULL;
+		if (place && *place)
+			return cli_misuse(cli, "%s is given twice", poptBadOption(popt, 0));
+		if (place && !(*place = poptGetOptArg(popt)))
+			output_no_memory();
 		cli->options |= (unsigned int)val;
 	}
 	if (val == -1)
@@ -311,6 +318,8 @@ int main(int argc, char **argv)
 		status = status == CLI_DONE ? CLI_FAILED : status;
 	}
 	free(cli.cgroup);
+	free(cli.output);
+	free(cli.btf);
 	poptFreeContext(popt);
 	return status;
 }

@@ -24,12 +24,16 @@ enum cli_option {
 	CLI_VALUE_ONLY = 1 << 4,
 	CLI_FOLLOW = 1 << 5,
 	CLI_KMSG = 1 << 6,
+	CLI_OUTPUT = 1 << 10,
+	CLI_BTF = 1 << 11,
 };
 
 struct cli {
 	const struct cli_verb *verb;
 	unsigned int options;  /* enum cli_option, those given */
 	char *cgroup;	       /* NULL: the whole system */
+	char *output;	       /* of build */
+	char *btf;	       /* for build */
 	const char **operands; /* NULL-terminated, without the verb; never NULL */
 	int nr_operands;
 };
@@ -86,6 +90,7 @@ enum cli_status cmd_get(const struct cli *cli);
 enum cli_status cmd_set(const struct cli *cli);
 enum cli_status cmd_mode(const struct cli *cli);
 enum cli_status cmd_events(const struct cli *cli);
+enum cli_status cmd_build(const struct cli *cli);
 enum cli_status cmd_stats(const struct cli *cli);
 
 #endif /* CLI_H */

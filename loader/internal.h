@@ -8,12 +8,14 @@
  *	chain.c		dispatcher and slots of a hook
  *	pack.c		enable, disable, mode
  *	load.c		a pack's programs and pins: in, out, recovered
+ *	shared.c	maps that policies share by name
  *	scope.c		scopes of a pack and the rows derived from them
  *	knob.c		values by name
  *	door.c		files under /proc/sys: the module's or the native LSM's
  *	cgroup.c	cgroup directories and ids
  *	info.c		what is known and in force
  *	event.c		audit events, counters
+ *	sdk.c		compile a policy
  *	probe.c		does this kernel run BPF LSM programs?
  *	doctor.c	every requirement, tried
  */
@@ -236,6 +238,13 @@ bool cm_cgroup_has_children(struct cm *cm, const char *path);
 
 /* event.c */
 int cm_events_open(struct cm *cm, bool create, int *ret_fd);
+
+/* shared.c */
+int cm_shared_prepare(struct cm *cm, struct cm_object *object); /* before it is loaded */
+/* After it; @dir is where the policy's other pins are made. */
+int cm_shared_pin(struct cm *cm, const struct cm_object *object, const char *dir);
+int cm_shared_sweep(struct cm *cm); /* maps that nobody uses any more go */
+bool cm_shared_needs_sweep(struct cm *cm);
 
 /* probe.c */
 int cm_probe_lsm(struct cm *cm);	 /* 0 it runs; -EOPNOTSUPP with the sentence */

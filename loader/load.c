@@ -178,6 +178,8 @@ static int pin_all(struct cm *cm, struct cm_object *object)
 		err = cm_pin_mkdir(cm, staging);
 	if (!err)
 		err = pin_maps(cm, object, dir);
+	if (!err)
+		err = cm_shared_pin(cm, object, dir);
 	if (err)
 		return err;
 	if (rename(staging, final))
@@ -283,6 +285,8 @@ int cm_pack_load(struct cm *cm, struct cm_object *object)
 		err = prepare_maps(cm, object, native);
 	if (!err && native)
 		err = set_symbols(cm, object);
+	if (!err)
+		err = cm_shared_prepare(cm, object);
 	if (err)
 		return err;
 	err = bpf_object__load(object->bpf);
@@ -320,6 +324,8 @@ static int sweep_root(struct cm *cm)
 	char events[PATH_MAX], path[PATH_MAX];
 	int err = cm_chain_sweep(cm);
 
+	if (!err)
+		err = cm_shared_sweep(cm);
 	if (!err)
 		err = cm_pin_path(cm, path, "packs");
 	if (!err)
@@ -405,7 +411,7 @@ bool cm_pack_needs_recovery(struct cm *cm)
 	    cm_pin_path(cm, hooks, "hooks") || cm_pin_each(cm, hooks, check_hook, &survey))
 		return true;
 	/* Without a pack the rest is what the last one, or the first, has left behind. */
-	return survey.incomplete || !survey.packs;
+	return survey.incomplete || !survey.packs || cm_shared_needs_sweep(cm);
 }
 
 static int recover_pack(struct cm *cm, const char *name, void *arg)

@@ -25,7 +25,8 @@ soak: deps ## the long versions of the tests, by hand
 	$(Q)$(MAKE) all module-guests test-programs
 	$(Q)CHECMATE_SOAK=1 tests/run
 
-TEST_BPF := $(patsubst tests/bpf/%.bpf.c,$(BUILD)/tests/bpf/%.bpf.o,$(wildcard tests/bpf/*.bpf.c))
+TEST_BPF := $(patsubst tests/bpf/%.bpf.c,$(BUILD)/tests/bpf/%.bpf.o,$(wildcard tests/bpf/*.bpf.c)) \
+	$(patsubst examples/%.bpf.c,$(BUILD)/examples/%.bpf.o,$(wildcard examples/*.bpf.c))
 TEST_PROGRAMS := $(BUILD)/tests/yama-cases $(BUILD)/tests/door-driver \
 	$(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(wildcard tests/programs/*.c)) \
 	$(patsubst tests/bench/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/*.c)) $(TEST_BPF)
@@ -47,6 +48,10 @@ $(BUILD)/tests/%: tests/bench/%.c $(BUILD)/libchecmate.a | $(BUILD)/tests
 	$(Q)$(CC) $(CFLAGS) $(WARN) -D_GNU_SOURCE -Ikernel -Iloader -o $@ $^ $(lib_libs)
 
 $(BUILD)/tests/bpf/%.bpf.o: tests/bpf/%.bpf.c $(wildcard kernel/*.h) | $(BUILD)/tests/bpf
+	$(say) BPF $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(BUILD)/examples/%.bpf.o: examples/%.bpf.c $(wildcard kernel/*.h) | $(BUILD)/examples
 	$(say) BPF $@
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
