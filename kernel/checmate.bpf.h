@@ -177,19 +177,21 @@ static __always_inline long cm_errno(long verdict)
 	return verdict < -4095 || verdict > 0 ? -EPERM : verdict;
 }
 
-/* What a hook has beside its program; cm_slot is a constant that the loader fills in. */
+/*
+ * What a hook has beside its program: cm_next holds the program of the policy behind this one in the
+ * hook's chain, or nothing. An array of one, with a constant index: the JIT makes it a direct jump.
+ */
 #define CM_HOOK_PARTS_(HOOK)                                                                       \
 	struct {                                                                                   \
 		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                                             \
-		__uint(max_entries, CM_SLOTS + 1);                                                 \
+		__uint(max_entries, 1);                                                            \
 		__type(key, __u32);                                                                \
 		__type(value, __u32);                                                              \
-	} cm_chain__##HOOK SEC(".maps");                                                           \
-	const volatile __u32 cm_slot__##HOOK SEC(".rodata.cm_slots");                              \
+	} cm_next__##HOOK SEC(".maps");                                                            \
 	volatile cm_counter_line cm_counters__##HOOK[CM_CPUS] SEC(".bss.cm_counters");             \
-	static __always_inline long cm_next__##HOOK(unsigned long long *ctx)                       \
+	static __always_inline long cm_continue__##HOOK(unsigned long long *ctx)                   \
 	{                                                                                          \
-		bpf_tail_call(ctx, &cm_chain__##HOOK, cm_slot__##HOOK + 1);                        \
+		bpf_tail_call(ctx, &cm_next__##HOOK, 0);                                           \
 		return 0;                                                                          \
 	}
 
@@ -206,7 +208,7 @@ static __always_inline long cm_errno(long verdict)
 		long verdict;                                                                      \
                                                                                                    \
 		CM_CALL_(verdict, cm_rule__##HOOK, ARGS)                                           \
-		return verdict ? cm_errno(verdict) : cm_next__##HOOK(ctx);                         \
+		return verdict ? cm_errno(verdict) : cm_continue__##HOOK(ctx);                     \
 	}                                                                                          \
 	static __always_inline long cm_rule__##HOOK(unsigned long long *ctx, ##ARGS)
 
@@ -216,7 +218,7 @@ static __always_inline long cm_errno(long verdict)
  * further arguments: the hook's own, typed
  *
  * The body returns CM_ALLOW or -errno; a void hook's result is ignored. After CM_ALLOW the chain
- * goes on at the next slot.
+ * goes on at the next policy.
  */
 #define CM_HOOK(HOOK, ARGS...)                                                                     \
 	CM_HOOK_PARTS_(HOOK)                                                                       \
@@ -240,7 +242,7 @@ static __always_inline long cm_errno(long verdict)
                                                                                                    \
 		CM_CALL_(allowed, cm_quick__##HOOK, ARGS)                                          \
 		if (allowed) {                                                                     \
-			cm_next__##HOOK(ctx);                                                      \
+			cm_continue__##HOOK(ctx);                                                  \
 			/* An exit of its own saves the jump to a common one. */                   \
 			asm volatile("r0 = 0\nexit" ::: "r0");                                     \
 		}                                                                                  \

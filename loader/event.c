@@ -122,7 +122,7 @@ static int sum_counters(struct cm *cm, const struct cm_object *object, const str
 
 	(void)cm;
 	memset(stats, 0, sizeof(*stats));
-	strcpy(stats->pack, object->pack->name);
+	strcpy(stats->pack, object->name);
 	memcpy(stats->hook, hook->name, sizeof(stats->hook));
 	for (cpu = 0; cpu < CM_CPUS; cpu++, line += CM_COUNTERS)
 		for (i = 0; i < CM_COUNTERS; i++)
@@ -130,8 +130,14 @@ static int sum_counters(struct cm *cm, const struct cm_object *object, const str
 	return 0;
 }
 
-static int pack_stats(struct cm *cm, const char *name, struct cm_hook_stats **stats, size_t *nr)
+struct all_stats {
+	struct cm_hook_stats *stats;
+	size_t nr;
+};
+
+static int pack_stats(struct cm *cm, const char *name, void *arg)
 {
+	struct all_stats *all = arg;
 	_cleanup_object_ struct cm_object *object = NULL;
 	_cleanup_free_ uint64_t *counters = NULL;
 	_cleanup_close_ int fd = -1;
@@ -145,40 +151,34 @@ static int pack_stats(struct cm *cm, const char *name, struct cm_hook_stats **st
 	if (err)
 		return err;
 	fd = cm_pin_get(path);
-	if (fd == -ENOENT)
-		return 0; /* not enabled */
 	err = fd < 0 ? cm_fail(cm, fd, "cannot open %s: %s", path, strerror(-fd))
 		     : cm_object_open(cm, name, &object);
 	if (err)
 		return err;
 	counters = calloc(1, bpf_map__value_size(cm_object_map(object, ".bss.cm_counters")));
-	more = realloc(*stats, (*nr + object->nr_hooks + 1) * sizeof(**stats));
+	more = realloc(all->stats, (all->nr + object->nr_hooks + 1) * sizeof(*more));
 	if (more)
-		*stats = more;
+		all->stats = more;
 	if (!counters || !more)
 		return cm_fail(cm, -ENOMEM, "out of memory");
 	err = bpf_map_lookup_elem(fd, &zero, counters);
 	if (err)
 		return cm_fail(cm, err, "cannot read %s: %s", path, strerror(-err));
 	for (i = 0; i < object->nr_hooks; i++)
-		sum_counters(cm, object, &object->hooks[i], counters, &more[(*nr)++]);
+		sum_counters(cm, object, &object->hooks[i], counters, &more[all->nr++]);
 	return 0;
 }
 
 int cm_stats_get(struct cm *cm, struct cm_hook_stats **ret, size_t *ret_nr)
 {
-	struct cm_hook_stats *stats = NULL;
-	const struct cm_builtin *builtin;
-	size_t nr = 0;
-	int err = 0;
+	struct all_stats all = {};
+	int err = cm_pack_each(cm, pack_stats, &all);
 
-	for (builtin = cm_builtin_packs; !err && builtin->name; builtin++)
-		err = pack_stats(cm, builtin->name, &stats, &nr);
 	if (err) {
-		free(stats);
+		free(all.stats);
 		return err;
 	}
-	*ret = stats;
-	*ret_nr = nr;
+	*ret = all.stats;
+	*ret_nr = all.nr;
 	return 0;
 }
