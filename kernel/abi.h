@@ -14,7 +14,8 @@
 /* Layout version. An object or a pin of another version is refused, never guessed at. */
 #define CM_ABI 2
 
-/* A hook's chain: 2016's limit, and few enough that a tail call limit (33) is never reached. */
+/* Policies on one hook: 2016's limit, and few enough that the tail call limit (33) is never
+ * reached. */
 #define CM_SLOTS 32
 
 /* Scopes per pack. Row 0 of the rows map stands for "in no scope". */

@@ -18,19 +18,21 @@ static __always_inline long cm_errno(long verdict)
 	return verdict < -4095 || verdict > 0 ? -EPERM : verdict;
 }
 
-/* What a hook has beside its program; cm_slot is a constant that the loader fills in. */
+/*
+ * What a hook has beside its program: cm_next holds the program of the policy behind this one in the
+ * hook's chain, or nothing. An array of one, with a constant index: the JIT makes it a direct jump.
+ */
 #define CM_HOOK_PARTS_(HOOK)                                                                       \
 	struct {                                                                                   \
 		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                                             \
-		__uint(max_entries, CM_SLOTS + 1);                                                 \
+		__uint(max_entries, 1);                                                            \
 		__type(key, __u32);                                                                \
 		__type(value, __u32);                                                              \
-	} cm_chain__##HOOK SEC(".maps");                                                           \
-	const volatile __u32 cm_slot__##HOOK SEC(".rodata.cm_slots");                              \
+	} cm_next__##HOOK SEC(".maps");                                                            \
 	volatile cm_counter_line cm_counters__##HOOK[CM_CPUS] SEC(".bss.cm_counters");             \
-	static __always_inline long cm_next__##HOOK(unsigned long long *ctx)                       \
+	static __always_inline long cm_continue__##HOOK(unsigned long long *ctx)                   \
 	{                                                                                          \
-		bpf_tail_call(ctx, &cm_chain__##HOOK, cm_slot__##HOOK + 1);                        \
+		bpf_tail_call(ctx, &cm_next__##HOOK, 0);                                           \
 		return 0;                                                                          \
 	}
 
@@ -48,7 +50,7 @@ static __always_inline long cm_errno(long verdict)
 		long verdict;                                                                      \
                                                                                                    \
 		CM_CALL_(verdict, cm_rule__##HOOK, cm_counters__##HOOK, ARGS)                                           \
-		return verdict ? cm_errno(verdict) : cm_next__##HOOK(ctx);                         \
+		return verdict ? cm_errno(verdict) : cm_continue__##HOOK(ctx);                     \
 	}                                                                                          \
 	static __always_inline long cm_rule__##HOOK(volatile cm_counter_line *cm_here, unsigned long long *ctx, ##ARGS)
 
@@ -57,7 +59,7 @@ static __always_inline long cm_errno(long verdict)
  * @HOOK: the hook as the kernel spells it (bpf_lsm_HOOK exists in the kernel's BTF)
  * further arguments: the hook's own, typed
  *
- * The body returns CM_ALLOW or -errno. After CM_ALLOW the chain goes on at the next slot.
+ * The body returns CM_ALLOW or -errno. After CM_ALLOW the chain goes on at the next policy.
  *
  * A void hook (sk_free_security, task_free) is for bookkeeping: nothing can be refused there, and
  * the body returns CM_ALLOW. From 6.12 the verifier does not trust the argument of those that free
@@ -86,7 +88,7 @@ static __always_inline long cm_errno(long verdict)
                                                                                                    \
 		CM_CALL_(allowed, cm_quick__##HOOK, cm_counters__##HOOK, ARGS)                                          \
 		if (allowed) {                                                                     \
-			cm_next__##HOOK(ctx);                                                      \
+			cm_continue__##HOOK(ctx);                                                  \
 			/* An exit of its own saves the jump to a common one. */                   \
 			asm volatile("r0 = 0\nexit" ::: "r0");                                     \
 		}                                                                                  \

@@ -49,6 +49,14 @@ void cm_close(struct cm *cm);
 const char *cm_error(const struct cm *cm);
 
 /*
+ * cm_error_detail - lines that belong to that sentence, each with its newline, or NULL; owned by
+ * the session
+ *
+ * What the verifier says to a policy's program: the line of its source, and the end of the log.
+ */
+const char *cm_error_detail(const struct cm *cm);
+
+/*
  * cm_notice - sentence the last successful call wants the operator to know ("no /proc/sys file:
  * ..."), or NULL; owned by the session
  */
@@ -79,6 +87,53 @@ int cm_pack_enable(struct cm *cm, const char *pack, const char *cgroup,
  * lasts until reboot.
  */
 int cm_pack_disable(struct cm *cm, const char *pack, const char *cgroup);
+
+struct cm_load_options {
+	const char *name;	     /* NULL: the one it declares; [a-z0-9_] */
+	const uint32_t *priority;    /* NULL: the one it declares */
+	const char *const *cgroups;  /* NULL-terminated, NULL or empty: the whole system */
+	const char *const *settings; /* as in cm_pack_enable() */
+};
+
+/*
+ * cm_policy_load - load a policy from an object file and put it in force
+ * @path: of the file; root must own it and the directories it lies in, and nobody else be able to
+ *	  write them. It is read once and kept in the kernel: what happens to it later is of no
+ *account.
+ *
+ * From then on it is used like a built-in pack. It is gone when it is withdrawn from its last
+ *scope.
+ *
+ * Return: 0; -EPERM the file is not root's alone; -ENOEXEC it is no object for BPF, or without a
+ * licence compatible with the GPL; -EPROTO it is no policy, or for another layout; -EEXIST its name
+ * or one of its knobs is in use; -ENOSPC a hook has its 32 policies; -EOPNOTSUPP this kernel lacks
+ *a hook, or BPF LSM; the verifier's error, then cm_error_detail() says where; or as
+ *cm_pack_enable().
+ */
+int cm_policy_load(struct cm *cm, const char *path, const struct cm_load_options *options);
+
+/*
+ * cm_policy_replace - another object takes the place of a policy in force, at once
+ * @path: as in cm_policy_load()
+ *
+ * On each hook one write changes the one for the other. Scopes, values, maps, place in the order
+ * and name stay; counters go on by hook, less what is counted while they are moved to another set
+ * of hooks.
+ *
+ * Return: 0; -ENOENT no such policy is in force; -EINVAL knobs or maps differ (the sentence names
+ * one); -EPERM a knob holds a value that lasts until reboot; or as cm_policy_load().
+ */
+int cm_policy_replace(struct cm *cm, const char *name, const char *path);
+
+/*
+ * cm_policy_set_priority - change a policy's place in the order: the lower runs first, of equals
+ * the one that was loaded first
+ *
+ * No caller of a hook meets a policy twice, or not at all, while the order changes.
+ *
+ * Return: 0; -ENOENT no such policy is in force.
+ */
+int cm_policy_set_priority(struct cm *cm, const char *name, uint32_t priority);
 
 /*
  * cm_pack_set_mode - enforce, or only count and report
@@ -132,9 +187,12 @@ struct cm_pack_info {
 	struct cm_knob_info *knobs;
 	size_t nr_hooks;
 	struct cm_hook_info *hooks;
-	bool enabled;	  /* in at least one scope */
-	bool native;	  /* its native LSM is active and owns the system-wide values */
-	const char *door; /* of the system-wide knobs: "procfs", "native", "none" */
+	uint32_t priority;  /* in force, else the declared one: the lower runs first */
+	const char *origin; /* path of the file it was loaded from; NULL: built-in */
+	char digest[65];    /* SHA-256 of its object, in hexadecimal */
+	bool enabled;	    /* in at least one scope */
+	bool native;	    /* its native LSM is active and owns the system-wide values */
+	const char *door;   /* of the system-wide knobs: "procfs", "native", "none" */
 	size_t nr_scopes;
 	struct cm_scope_info *scopes; /* the system first (if enabled there), then by path */
 };

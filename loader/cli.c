@@ -29,6 +29,11 @@ static const struct cli_verb verbs[] = {
 	{ "enable", "PACK [KNOB=VALUE...]", "put a pack in force", CLI_CGROUP, 1, -1, cmd_enable },
 	{ "disable", "PACK", "withdraw a pack, from everywhere unless --cgroup is given",
 	  CLI_CGROUP, 1, 1, cmd_disable },
+	{ "load", "FILE [KNOB=VALUE...]", "put a policy from an object file in force",
+	  CLI_CGROUPS | CLI_NAME | CLI_PRIORITY, 1, -1, cmd_load },
+	{ "unload", "POLICY", "withdraw a policy from everywhere", 0, 1, 1, cmd_unload },
+	{ "replace", "POLICY FILE", "put another object in a policy's place, at once", 0, 2, 2,
+	  cmd_replace },
 	{ "get", "NAME", "show the value of a knob", CLI_CGROUP | CLI_VALUE_ONLY | CLI_JSON, 1, 1,
 	  cmd_get },
 	{ "set", "NAME=VALUE", "set a knob", CLI_CGROUP, 1, 1, cmd_set },
@@ -47,6 +52,9 @@ static const struct cli_verb verbs[] = {
 static const struct poptOption options[] = {
 	{ "cgroup", 0, POPT_ARG_STRING, NULL, CLI_CGROUP,
 	  "scope: a cgroup v2 directory (default: the whole system)", "DIR" },
+	{ "name", 0, POPT_ARG_STRING, NULL, CLI_NAME, "call the policy so", "NAME" },
+	{ "priority", 0, POPT_ARG_STRING, NULL, CLI_PRIORITY,
+	  "place in the order: the lower runs first", "P" },
 	{ "value", 'n', POPT_ARG_NONE, NULL, CLI_VALUE_ONLY, "print the value alone", NULL },
 	{ "follow", 'f', POPT_ARG_NONE, NULL, CLI_FOLLOW, "wait for more, until interrupted",
 	  NULL },
@@ -111,6 +119,27 @@ enum cli_status cli_misuse(const struct cli *cli, const char *format, ...)
 	return CLI_MISUSE;
 }
 
+/* Each line by itself, below the sentence it belongs to. */
+static void print_detail(const char *detail)
+{
+	char *text, *rest, *line;
+
+	if (!detail)
+		return;
+	text = rest = strdup(detail);
+	if (!text)
+		output_no_memory();
+	while ((line = strsep(&rest, "\n"))) {
+		if (!*line)
+			continue;
+		fputs("  ", stderr);
+		if (!output_escaped(stderr, line, OUTPUT_UNLIMITED, "", MESSAGE_MAX))
+			fputs("...", stderr);
+		fputc('\n', stderr);
+	}
+	free(text);
+}
+
 enum cli_status cli_done(const struct cm *cm, int err)
 {
 	const char *notice;
@@ -122,6 +151,7 @@ enum cli_status cli_done(const struct cm *cm, int err)
 		return CLI_DONE;
 	}
 	cli_error("%s", cm ? cm_error(cm) : strerror(-err));
+	print_detail(cm_error_detail(cm));
 	return err == -EOPNOTSUPP ? CLI_UNSUPPORTED : CLI_FAILED;
 }
 
@@ -155,12 +185,18 @@ static void print_options(unsigned int which)
 	}
 }
 
+/* The options that a verb takes, as the table of options has them. */
+static unsigned int options_of(const struct cli_verb *verb)
+{
+	return verb->options | (verb->options & CLI_CGROUPS ? CLI_CGROUP : 0);
+}
+
 static void print_verb_help(const struct cli_verb *verb)
 {
 	printf("Usage: checmate %s [OPTION...]%s%s\n\n", verb->name, *verb->operands ? " " : "",
 	       verb->operands);
 	printf("checmate %s: %s\n\n", verb->name, verb->help);
-	print_options(verb->options | CLI_HELP);
+	print_options(options_of(verb) | CLI_HELP);
 }
 
 static void print_help(void)
@@ -209,21 +245,49 @@ static enum cli_status cmd_version(const struct cli *cli)
 	return CLI_DONE;
 }
 
+/* An option's value; those of --cgroup are collected. */
+static enum cli_status store_value(struct cli *cli, int option, char *value)
+{
+	char **cgroups, **place = option == CLI_NAME	 ? &cli->name
+				  : option == CLI_OUTPUT ? &cli->output
+				  : option == CLI_BTF	 ? &cli->btf
+							 : &cli->priority;
+	const struct poptOption *o;
+
+	if (!value)
+		output_no_memory();
+	if (option == CLI_CGROUP) {
+		cgroups = realloc(cli->cgroups, (cli->nr_cgroups + 2) * sizeof(*cgroups));
+		if (!cgroups)
+			output_no_memory();
+		cli->cgroups = cgroups;
+		cgroups[cli->nr_cgroups++] = value;
+		cgroups[cli->nr_cgroups] = NULL;
+		cli->cgroup = cgroups[0];
+		return CLI_DONE;
+	}
+	if (*place) {
+		free(value);
+		for (o = options; o->val != option; o++)
+			;
+		return cli_misuse(cli, "--%s is given twice", o->longName);
+	}
+	*place = value;
+	return CLI_DONE;
+}
+
 /* Parse options wherever they stand; operands stay with @popt. */
 static enum cli_status parse_options(struct cli *cli, poptContext popt, int argc, const char **argv)
 {
-	char **place;
+	enum cli_status status;
 	int val;
 
 	while ((val = poptGetNextOpt(popt)) > 0) {
-		place = val == CLI_CGROUP   ? &cli->cgroup
-			: val == CLI_OUTPUT ? &cli->output
-			: val == CLI_BTF    ? &cli->btf
-					    : NULL;
-		if (place && *place)
-			return cli_misuse(cli, "%s is given twice", poptBadOption(popt, 0));
-		if (place && !(*place = poptGetOptArg(popt)))
-			output_no_memory();
+		if (val & (CLI_CGROUP | CLI_NAME | CLI_PRIORITY | CLI_OUTPUT | CLI_BTF)) {
+			status = store_value(cli, val, poptGetOptArg(popt));
+			if (status != CLI_DONE)
+				return status;
+		}
 		cli->options |= (unsigned int)val;
 	}
 	if (val == -1)
@@ -238,13 +302,16 @@ static enum cli_status parse_options(struct cli *cli, poptContext popt, int argc
 static enum cli_status check_operands(const struct cli *cli)
 {
 	const struct cli_verb *verb = cli->verb;
-	unsigned int wrong = cli->options & ~(verb->options | CLI_HELP | CLI_VERSION);
+	unsigned int wrong = cli->options & ~(options_of(verb) | CLI_HELP | CLI_VERSION);
 
 	for (const struct poptOption *o = options; o->longName; o++)
 		if (wrong & (unsigned int)o->val)
 			return cli_misuse(cli, "%s does not take --%s", verb->name, o->longName);
-	if (cli->cgroup && !*cli->cgroup)
-		return cli_misuse(cli, "--cgroup needs a directory");
+	if (cli->nr_cgroups > 1 && !(verb->options & CLI_CGROUPS))
+		return cli_misuse(cli, "--cgroup is given twice");
+	for (size_t i = 0; i < cli->nr_cgroups; i++)
+		if (!*cli->cgroups[i])
+			return cli_misuse(cli, "--cgroup needs a directory");
 	if (cli->nr_operands < verb->min)
 		return cli_misuse(cli, "%s needs %s", verb->name, verb->operands);
 	if (verb->max >= 0 && cli->nr_operands > verb->max)
@@ -317,7 +384,11 @@ int main(int argc, char **argv)
 			  errno ? strerror(errno) : "");
 		status = status == CLI_DONE ? CLI_FAILED : status;
 	}
-	free(cli.cgroup);
+	for (size_t i = 0; i < cli.nr_cgroups; i++)
+		free(cli.cgroups[i]);
+	free(cli.cgroups);
+	free(cli.name);
+	free(cli.priority);
 	free(cli.output);
 	free(cli.btf);
 	poptFreeContext(popt);

@@ -24,14 +24,21 @@ enum cli_option {
 	CLI_VALUE_ONLY = 1 << 4,
 	CLI_FOLLOW = 1 << 5,
 	CLI_KMSG = 1 << 6,
+	CLI_NAME = 1 << 7,
+	CLI_PRIORITY = 1 << 8,
+	CLI_CGROUPS = 1 << 9, /* --cgroup, any number of times */
 	CLI_OUTPUT = 1 << 10,
 	CLI_BTF = 1 << 11,
 };
 
 struct cli {
 	const struct cli_verb *verb;
-	unsigned int options;  /* enum cli_option, those given */
-	char *cgroup;	       /* NULL: the whole system */
+	unsigned int options; /* enum cli_option, those given */
+	char *cgroup;	      /* the first; NULL: the whole system */
+	char **cgroups;	      /* all of them, NULL-terminated; NULL if none */
+	size_t nr_cgroups;
+	char *name;
+	char *priority;
 	char *output;	       /* of build */
 	char *btf;	       /* for build */
 	const char **operands; /* NULL-terminated, without the verb; never NULL */
@@ -84,6 +91,9 @@ static inline void cli_closep(struct cm **cm)
 enum cli_status cmd_doctor(const struct cli *cli);
 enum cli_status cmd_list(const struct cli *cli);
 enum cli_status cmd_status(const struct cli *cli);
+enum cli_status cmd_load(const struct cli *cli);
+enum cli_status cmd_unload(const struct cli *cli);
+enum cli_status cmd_replace(const struct cli *cli);
 enum cli_status cmd_enable(const struct cli *cli);
 enum cli_status cmd_disable(const struct cli *cli);
 enum cli_status cmd_get(const struct cli *cli);

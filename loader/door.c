@@ -127,19 +127,21 @@ int cm_door_add(struct cm *cm, struct cm_pack *pack)
 	return err;
 }
 
+static int sync_pack(struct cm *cm, const char *name, void *arg)
+{
+	_cleanup_pack_ struct cm_pack *pack = NULL;
+
+	(void)arg;
+	if (!cm_pack_open(cm, name, &pack))
+		cm_door_add(cm, pack);
+	return 0;
+}
+
 /* The module may have been loaded (again) since its packs were enabled. */
 void cm_door_sync(struct cm *cm)
 {
-	const struct cm_builtin *builtin;
-
-	if (access(CM_DOOR_DEVICE, F_OK))
-		return;
-	for (builtin = cm_builtin_packs; builtin->name; builtin++) {
-		_cleanup_pack_ struct cm_pack *pack = NULL;
-
-		if (!cm_pack_open(cm, builtin->name, &pack))
-			cm_door_add(cm, pack);
-	}
+	if (!access(CM_DOOR_DEVICE, F_OK))
+		cm_pack_each(cm, sync_pack, NULL);
 }
 
 int cm_door_remove(struct cm *cm, const struct cm_object *object)

@@ -135,14 +135,14 @@ static void sum_counters(struct cm_stats *stats, const struct cm_object *object,
 
 	if (hook) {
 		row = &stats->hooks[stats->nr_hooks++];
-		snprintf(row->pack, sizeof(row->pack), "%s", object->pack->name);
+		snprintf(row->pack, sizeof(row->pack), "%s", object->name);
 		snprintf(row->hook, sizeof(row->hook), "%s", hook);
 		for (cpu = 0; cpu < CM_CPUS; cpu++, line += CM_COUNTERS)
 			for (i = 0; i < CM_COUNTERS; i++)
 				row->counters[i] += line[i];
 	} else if (own) {
 		count = &stats->own[stats->nr_own++];
-		snprintf(count->pack, sizeof(count->pack), "%s", object->pack->name);
+		snprintf(count->pack, sizeof(count->pack), "%s", object->name);
 		snprintf(count->name, sizeof(count->name), "%s", own);
 		for (cpu = 0; cpu < CM_CPUS; cpu++, line += CM_COUNTERS)
 			count->count += line[0];
@@ -166,8 +166,9 @@ static int grow(struct cm *cm, struct cm_stats *stats, size_t more)
 	return 0;
 }
 
-static int pack_stats(struct cm *cm, const char *name, struct cm_stats *stats)
+static int pack_stats(struct cm *cm, const char *name, void *arg)
 {
+	struct cm_stats *stats = arg;
 	static const char section[] = ".bss.cm_counters";
 	_cleanup_object_ struct cm_object *object = NULL;
 	_cleanup_free_ uint64_t *counters = NULL;
@@ -208,11 +209,9 @@ static int pack_stats(struct cm *cm, const char *name, struct cm_stats *stats)
 int cm_stats_get(struct cm *cm, struct cm_stats **ret)
 {
 	struct cm_stats *stats = calloc(1, sizeof(*stats));
-	const struct cm_builtin *builtin;
-	int err = stats ? 0 : cm_fail(cm, -ENOMEM, "out of memory");
+	int err =
+		stats ? cm_pack_each(cm, pack_stats, stats) : cm_fail(cm, -ENOMEM, "out of memory");
 
-	for (builtin = cm_builtin_packs; !err && builtin->name; builtin++)
-		err = pack_stats(cm, builtin->name, stats);
 	if (err) {
 		cm_stats_free(stats);
 		return err;

@@ -18,6 +18,10 @@ static int fill_declarations(struct cm *cm, struct cm_pack_info *info,
 
 	info->decl = object->pack;
 	info->door = "none";
+	info->priority = object->about.priority;
+	info->origin = object->about.origin[0] ? object->about.origin : NULL;
+	for (i = 0; i < CM_DIGEST_LEN; i++)
+		sprintf(info->digest + 2 * i, "%02x", object->about.digest[i]);
 	info->knobs = calloc(object->nr_knobs + 1, sizeof(*info->knobs));
 	info->hooks = calloc(object->nr_hooks + 1, sizeof(*info->hooks));
 	if (!info->knobs || !info->hooks)
@@ -139,32 +143,56 @@ static int fill_state(struct cm *cm, struct cm_pack_info *info)
 	return err;
 }
 
+static int add_pack(struct cm *cm, const char *name, void *arg)
+{
+	struct list *list = arg;
+	size_t nr = list->packs.nr, i;
+	struct cm_pack_info *packs;
+	struct cm_object **objects;
+	int err;
+
+	for (i = 0; i < nr; i++)
+		if (!strcmp(list->objects[i]->name, name))
+			return 0;
+	packs = realloc(list->packs.packs, (nr + 1) * sizeof(*packs));
+	if (packs)
+		list->packs.packs = packs;
+	objects = realloc(list->objects, (nr + 1) * sizeof(*objects));
+	if (objects)
+		list->objects = objects;
+	if (!packs || !objects)
+		return cm_fail(cm, -ENOMEM, "out of memory");
+	memset(&packs[nr], 0, sizeof(*packs));
+	err = cm_object_open(cm, name, &objects[nr]);
+	if (err)
+		return err;
+	list->packs.nr++;
+	err = fill_declarations(cm, &packs[nr], objects[nr]);
+	return err ? err : fill_state(cm, &packs[nr]);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct cm_pack_info *)a)->decl->name,
+		      ((const struct cm_pack_info *)b)->decl->name);
+}
+
 int cm_packs_get(struct cm *cm, struct cm_packs **ret)
 {
 	struct list *list = calloc(1, sizeof(*list));
-	size_t count = 0, i;
-	int err = 0;
+	const struct cm_builtin *builtin;
+	int err;
 
 	if (!list)
 		return cm_fail(cm, -ENOMEM, "out of memory");
-	while (cm_builtin_packs[count].name)
-		count++;
-	list->packs.packs = calloc(count + 1, sizeof(*list->packs.packs));
-	list->objects = calloc(count + 1, sizeof(*list->objects));
-	if (!list->packs.packs || !list->objects)
-		err = cm_fail(cm, -ENOMEM, "out of memory");
-	for (i = 0; !err && i < count; i++) {
-		err = cm_object_open(cm, cm_builtin_packs[i].name, &list->objects[i]);
-		list->packs.nr = i + 1;
-		if (!err)
-			err = fill_declarations(cm, &list->packs.packs[i], list->objects[i]);
-		if (!err)
-			err = fill_state(cm, &list->packs.packs[i]);
-	}
+	err = cm_pack_each(cm, add_pack, list);
+	for (builtin = cm_builtin_packs; !err && builtin->name; builtin++)
+		err = add_pack(cm, builtin->name, list);
 	if (err) {
 		cm_packs_free(&list->packs);
 		return err;
 	}
+	qsort(list->packs.packs, list->packs.nr, sizeof(*list->packs.packs), by_name);
 	*ret = &list->packs;
 	return 0;
 }

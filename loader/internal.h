@@ -2,13 +2,20 @@
 /*
  * What the files of libchecmate share; not installed. One noun a file:
  *
- *	session.c	struct cm: the lock, the last error, what an interrupted call left
+ *	session.c	struct cm: the lock, the last error
+ *	recover.c	order after an interrupted call
  *	pin.c		names in the bpf file system
+ *	file.c		a policy's file: may it be trusted, is it one?
  *	object.c	a policy object: its declarations, variables and maps
- *	chain.c		dispatcher and slots of a hook
+ *	store.c		the object of a policy in force, kept in the kernel
+ *	layout.c	do two objects agree on knobs and maps?
+ *	chain.c		dispatcher and order of a hook
  *	pack.c		enable, disable, mode
- *	load.c		a pack's programs and pins: in, out, recovered
  *	shared.c	maps that policies share by name
+ *	policy.c	load from a file, replace, change the order
+ *	build.c		a policy's programs, maps and pins, complete, not in force
+ *	load.c		in force, and out again
+ *	refusal.c	what the verifier says, for the author
  *	scope.c		scopes of a pack and the rows derived from them
  *	knob.c		values by name
  *	door.c		files under /proc/sys: the module's or the native LSM's
@@ -18,6 +25,7 @@
  *	sdk.c		compile a policy
  *	probe.c		does this kernel run BPF LSM programs?
  *	doctor.c	every requirement, tried
+ *	sha256.c	a digest
  */
 #ifndef CM_INTERNAL_H
 #define CM_INTERNAL_H
@@ -59,6 +67,7 @@ struct cm {
 	char cgroup_mount[PATH_MAX];
 	char error[1024];
 	char notice[1024];
+	char *detail; /* lines, or NULL */
 };
 
 /* Store the sentence of a failure; returns @error, so that callers can return the call. */
@@ -95,10 +104,26 @@ struct cm_hook {
 	char name[CM_NAME_LEN * 2];
 	struct bpf_program *program;
 	uint32_t counters; /* offset in the counters map */
-	int slot;	   /* chosen by enable */
+};
+
+/* sha256.c */
+#define CM_DIGEST_LEN 32
+void cm_sha256(const void *data, size_t size, unsigned char ret[CM_DIGEST_LEN]);
+
+/* What is pinned as "about" of a policy. */
+#define CM_ORIGIN_LEN PATH_MAX
+struct cm_about {
+	uint32_t abi;
+	uint32_t priority;
+	uint64_t sequence; /* boot time clock when it was loaded: of equal priority the older first
+			    */
+	uint64_t size;	   /* of the object */
+	unsigned char digest[CM_DIGEST_LEN]; /* SHA-256 of the object */
+	char origin[CM_ORIGIN_LEN];	     /* path of its file, "" for a built-in pack */
 };
 
 struct cm_object {
+	char name[CM_NAME_LEN]; /* that of its pack, or what --name says; it is in *pack as well */
 	struct bpf_object *bpf;
 	const struct cm_pack_decl *pack;
 	const struct cm_knob_decl *knobs;
@@ -107,6 +132,9 @@ struct cm_object {
 	size_t nr_hooks;
 	size_t row_knobs; /* values there is room for in a row */
 	struct cm_knob_decl in_force;
+	struct cm_about about;
+	const void *bytes; /* of the object */
+	void *owned;	   /* the same, if to be freed */
 };
 
 /* The values of a pack, in no order: its knobs, and behind them "in force" (see abi.h). */
@@ -120,7 +148,15 @@ static inline size_t cm_object_nr_values(const struct cm_object *object)
 	return object->nr_knobs + 1;
 }
 
-int cm_object_open(struct cm *cm, const char *pack, struct cm_object **ret);
+/* The object of the policy in force that has this name, or else the built-in pack's. */
+int cm_object_open(struct cm *cm, const char *name, struct cm_object **ret);
+/* The same for the policy's directory: "packs/NAME"; -ENOENT without a sentence if it is not there.
+ */
+int cm_object_open_pinned(struct cm *cm, const char *dir, const char *name, struct cm_object **ret);
+/* From a file; @name NULL: the pack's own. */
+int cm_object_open_file(struct cm *cm, const char *path, const char *name, struct cm_object **ret);
+bool cm_is_name(const char *name); /* of a policy: [a-z0-9_], shorter than CM_NAME_LEN */
+bool cm_is_builtin(const char *name);
 void cm_object_free(struct cm_object *object);
 static inline void cm_object_cleanup(struct cm_object **object)
 {
@@ -136,6 +172,8 @@ static inline void *cm_section(struct bpf_map *map, size_t *ret_size)
 }
 
 struct bpf_map *cm_object_map(const struct cm_object *object, const char *name);
+/* That name, or its ELF section. */
+const char *cm_object_map_name(const struct cm_object *object, const struct bpf_map *map);
 /* Offset of a variable in a data section, or -ENOENT. */
 int cm_object_variable(const struct cm_object *object, const char *section, const char *name);
 /* Name of its i-th variable, NULL behind the last. */
@@ -157,13 +195,43 @@ void cm_knob_name(const struct cm_knob_decl *knob, char *buf); /* CM_PATH_LEN by
 int cm_knob_off(const struct cm_knob_decl *knob);
 int cm_knob_strict(const struct cm_knob_decl *knob, int a, int b);
 
+/* file.c */
+int cm_file_read(struct cm *cm, const char *path, char *ret_path, void **ret, size_t *ret_size);
+int cm_file_check(struct cm *cm, const char *path, const void *bytes, size_t size);
+
+/* store.c: @dir is a policy's directory below CM_PINS */
+int cm_store_put(struct cm *cm, const char *dir, const struct cm_object *object);
+int cm_about_get(struct cm *cm, const char *dir, struct cm_about *ret);
+int cm_store_get(struct cm *cm, const char *dir, struct cm_about *ret, void **ret_bytes);
+
+/* layout.c */
+int cm_layout_check(struct cm *cm, const struct cm_object *old, const struct cm_object *new);
+bool cm_layout_same_counters(const struct cm_object *old, const struct cm_object *new);
+
 /* chain.c */
-int cm_chain_program(const char *name, int chain_fd, uint32_t slot, uint32_t hook_btf_id);
-int cm_chain_open(struct cm *cm, const char *hook, int *ret_fd);
-int cm_chain_attach(struct cm *cm, const char *hook, int chain_fd, uint32_t hook_btf_id);
-int cm_chain_free_slot(struct cm *cm, const char *hook, int chain_fd);
-int cm_chain_put(struct cm *cm, const char *hook, int chain_fd, int slot, int prog_fd);
-int cm_chain_drop(struct cm *cm, const char *hook, uint32_t prog_id, uint32_t hook_btf_id);
+struct cm_node {
+	char pack[CM_NAME_LEN];
+	uint32_t priority;
+	uint64_t sequence;
+	int program_fd;
+	int next_fd;
+	uint32_t program_id;
+	bool fresh; /* nobody comes by it yet */
+};
+
+struct cm_chain {
+	size_t nr;
+	struct cm_node nodes[CM_SLOTS];
+};
+
+int cm_chain_dispatcher(int root_fd, uint32_t hook_btf_id);
+int cm_chain_attach(struct cm *cm, const char *hook, uint32_t hook_btf_id);
+int cm_chain_read(struct cm *cm, const char *hook, struct cm_chain *ret);
+int cm_chain_follow(struct cm *cm, const char *hook, struct cm_chain *chain);
+void cm_chain_release(struct cm_chain *chain);
+#define _cleanup_chain_ __attribute__((cleanup(cm_chain_release)))
+int cm_chain_apply(struct cm *cm, const char *hook);
+int cm_chain_settle(struct cm *cm);
 int cm_chain_sweep(struct cm *cm); /* dispatchers of empty chains go */
 
 /* pack.c */
@@ -191,14 +259,50 @@ static inline void cm_pack_cleanup(struct cm_pack **pack)
 bool cm_native_active(const char *lsm);
 bool cm_knob_latched(const struct cm_knob_decl *knob, int value);
 
-/* The value of a one-element map of a pack, mapped; NULL if that fails. */
-void *cm_pack_map(const char *pack, const char *pin, size_t *ret_size);
+/* The value of a one-element map in packs/NAME or the like, mapped; NULL if that fails. */
+void *cm_pack_map(const char *dir, const char *pin, size_t *ret_size);
+
+/* "KNOB=VALUE" strings -> values of all knobs, by index; @given: nonzero where one was named. */
+int cm_settings_parse(struct cm *cm, const struct cm_object *object, const char *const *settings,
+		      int *values, char *given);
+/* In one more scope; the pack is loaded. */
+int cm_pack_enable_scope(struct cm *cm, const char *name, const char *cgroup, const int *values,
+			 const char *given);
+int cm_pack_check_latches(struct cm *cm, struct cm_pack *pack);
+int cm_pack_commit(struct cm *cm, const char *name); /* phase "enabled", files under /proc/sys */
+
+/* build.c */
+enum cm_build {
+	CM_BUILD_NEW,  /* maps of its own */
+	CM_BUILD_NEXT, /* the maps of packs/NAME, where they are the same */
+	CM_BUILD_COPY, /* of packs/NAME: its maps, and its auxiliary programs as they are */
+};
+
+int cm_pack_build(struct cm *cm, struct cm_object *object, enum cm_build how);
 
 /* load.c */
 int cm_pack_load(struct cm *cm, struct cm_object *object); /* all values off, phase "enabling" */
 int cm_pack_unload(struct cm *cm, const char *name);	   /* whatever there is, in any phase */
-int cm_pack_recover(struct cm *cm);
-bool cm_pack_needs_recovery(struct cm *cm);
+int cm_pack_attach(struct cm *cm, const char *dir);	   /* dispatchers, where there is none */
+int cm_pack_apply(struct cm *cm, const char *dir);	   /* the chains of its hooks */
+int cm_pack_sweep(struct cm *cm);			   /* what nobody needs any more */
+uint32_t cm_pack_phase(const char *dir);
+/* Every policy in force or on its way, by name. */
+int cm_pack_each(struct cm *cm, cm_pin_fn fn, void *arg);
+
+/* policy.c */
+int cm_policy_finish_replacing(struct cm *cm);
+
+/* recover.c */
+int cm_recover(struct cm *cm);
+bool cm_needs_recovery(struct cm *cm);
+
+/* refusal.c */
+struct cm_logs;
+int cm_logs_prepare(struct cm *cm, struct cm_object *object, struct cm_logs **ret);
+void cm_logs_free(struct cm_logs *logs);
+int cm_logs_fail(struct cm *cm, const struct cm_object *object, const struct cm_logs *logs,
+		 int err);
 
 /* scope.c */
 struct cm_scope_record { /* an entry of the map "cm_scopes" */
@@ -240,9 +344,10 @@ bool cm_cgroup_has_children(struct cm *cm, const char *path);
 int cm_events_open(struct cm *cm, bool create, int *ret_fd);
 
 /* shared.c */
-int cm_shared_prepare(struct cm *cm, struct cm_object *object); /* before it is loaded */
-/* After it; @dir is where the policy's other pins are made. */
-int cm_shared_pin(struct cm *cm, const struct cm_object *object, const char *dir);
+bool cm_shared_is(const struct cm_object *object, const struct bpf_map *map);
+/* Before the object is loaded: the map of that name, if there is one already. */
+int cm_shared_use(struct cm *cm, const struct cm_object *object, struct bpf_map *map);
+int cm_shared_publish(struct cm *cm, const struct cm_object *object); /* after it */
 int cm_shared_sweep(struct cm *cm); /* maps that nobody uses any more go */
 bool cm_shared_needs_sweep(struct cm *cm);
 

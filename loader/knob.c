@@ -25,35 +25,59 @@ int cm_knob_parse(struct cm *cm, const struct cm_knob_decl *knob, const char *te
 	return 0;
 }
 
+struct search {
+	const char *name;
+	struct cm_object *found;
+};
+
+/* The object that has the knob; the short form of a name is for one pack's own settings. */
+static int search_object(struct cm *cm, const char *pack, void *arg)
+{
+	_cleanup_object_ struct cm_object *object = NULL;
+	const struct cm_knob_decl *knob;
+	struct search *search = arg;
+	char full[CM_PATH_LEN];
+	int err;
+
+	if (search->found)
+		return 0;
+	err = cm_object_open(cm, pack, &object);
+	knob = err ? NULL : cm_object_knob(object, search->name);
+	if (!knob)
+		return err;
+	cm_knob_name(knob, full);
+	if (!strcmp(search->name, full) || !strcmp(search->name, knob->path)) {
+		search->found = object;
+		object = NULL;
+	}
+	return 0;
+}
+
 /* The enabled pack that has the knob. */
 static int find_knob(struct cm *cm, const char *name, struct cm_pack **ret,
 		     const struct cm_knob_decl **ret_knob)
 {
+	_cleanup_object_ struct cm_object *object = NULL;
 	const struct cm_builtin *builtin;
-	char full[CM_PATH_LEN];
+	struct search search = { .name = name };
+	int err;
 
-	for (builtin = cm_builtin_packs; builtin->name; builtin++) {
-		_cleanup_object_ struct cm_object *object = NULL;
-		const struct cm_knob_decl *knob;
-		int err = cm_object_open(cm, builtin->name, &object);
-
-		if (err)
-			return err;
-		knob = cm_object_knob(object, name);
-		if (!knob)
-			continue;
-		cm_knob_name(knob, full);
-		if (strcmp(name, full) && strcmp(name, knob->path))
-			continue; /* the short form is for one pack's own settings */
-		err = cm_pack_open(cm, builtin->name, ret);
-		if (err == -ENOENT)
-			return cm_fail(cm, err, "%s: pack %s is not enabled: checmate enable %s",
-				       full, builtin->name, builtin->name);
-		if (!err)
-			*ret_knob = cm_object_knob((*ret)->object, name);
+	err = cm_pack_each(cm, search_object, &search);
+	for (builtin = cm_builtin_packs; !err && builtin->name; builtin++)
+		err = search_object(cm, builtin->name, &search);
+	object = search.found;
+	if (err)
 		return err;
-	}
-	return cm_fail(cm, -ENOENT, "no knob is named '%.96s': checmate list -j names them", name);
+	if (!object)
+		return cm_fail(cm, -ENOENT, "no knob is named '%.96s': checmate list -j names them",
+			       name);
+	err = cm_pack_open(cm, object->name, ret);
+	if (err == -ENOENT)
+		return cm_fail(cm, err, "%s: pack %s is not enabled: checmate enable %s", name,
+			       object->name, object->name);
+	if (!err)
+		*ret_knob = cm_object_knob((*ret)->object, name);
+	return err;
 }
 
 static void proc_path(const struct cm_knob_decl *knob, char *buf)

@@ -3,6 +3,7 @@
  */
 #include <string.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "internal.h"
 
@@ -21,6 +22,23 @@ struct bpf_object *cm_builtin_open(struct cm *cm, const struct cm_builtin *built
 struct bpf_map *cm_object_map(const struct cm_object *object, const char *name)
 {
 	return bpf_object__find_map_by_name(object->bpf, name);
+}
+
+/* libbpf cuts the name of a data section's map and puts the object's before some. */
+const char *cm_object_map_name(const struct cm_object *object, const struct bpf_map *map)
+{
+	const struct btf *btf = bpf_object__btf(object->bpf);
+	const struct btf_type *type;
+	const char *name;
+	size_t i;
+
+	for (i = 1; bpf_map__is_internal(map) && i < btf__type_cnt(btf); i++) {
+		type = btf__type_by_id(btf, i);
+		name = btf_is_datasec(type) ? btf__name_by_offset(btf, type->name_off) : "";
+		if (name[0] == '.' && cm_object_map(object, name) == map)
+			return name;
+	}
+	return bpf_map__name(map);
 }
 
 static const struct btf_type *find_section(const struct cm_object *object, const char *section)
@@ -70,8 +88,8 @@ int cm_object_set(struct cm *cm, struct cm_object *object, const char *section, 
 
 	data = cm_section(map, &size);
 	if (!data || offset < 0 || offset + value_size > size)
-		return cm_fail(cm, -EPROTO, "%s: the object has no variable %s in %s",
-			       object->pack->name, name, section);
+		return cm_fail(cm, -EPROTO, "%s: the object has no variable %s in %s", object->name,
+			       name, section);
 	memcpy(data + offset, value, value_size);
 	return 0;
 }
@@ -89,9 +107,26 @@ static bool terminated(const char *text, size_t size)
 	return strnlen(text, size) < size;
 }
 
+bool cm_is_name(const char *name)
+{
+	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+	return len && !name[len] && len < CM_NAME_LEN;
+}
+
+/* "kernel/yama/ptrace_scope": what the door takes, so that nothing else below /proc/sys is meant.
+ */
+static bool is_knob_path(const char *path)
+{
+	return path[strspn(path, "abcdefghijklmnopqrstuvwxyz0123456789_-./")] == '\0' &&
+	       strchr(path, '/') && path[0] != '/' && path[0] != '.' && !strstr(path, "//") &&
+	       !strstr(path, "/.") && !strstr(path, "..") && path[strlen(path) - 1] != '/';
+}
+
 static int check_knobs(struct cm *cm, const struct cm_object *object)
 {
 	const struct cm_knob_decl *knob = object->knobs;
+	char used[CM_KNOBS_MAX] = {};
 	size_t i;
 
 	for (i = 0; i < object->nr_knobs; i++, knob++) {
@@ -99,102 +134,225 @@ static int check_knobs(struct cm *cm, const struct cm_object *object)
 		    !terminated(knob->help, sizeof(knob->help)) ||
 		    knob->index >= object->in_force.index || knob->min > knob->max ||
 		    knob->init < knob->min || knob->init > knob->max ||
-		    knob->strictest > CM_STRICTEST_OR || !strchr(knob->path, '/'))
+		    knob->strictest > CM_STRICTEST_OR || !is_knob_path(knob->path) ||
+		    used[knob->index]++)
 			return cm_fail(cm, -EPROTO, "%s: knob declaration %zu is broken",
-				       object->pack->name, i);
+				       object->name, i);
 	}
 	return 0;
 }
 
-static int read_declarations(struct cm *cm, struct cm_object *object)
+static int read_declarations(struct cm *cm, struct cm_object *object, const char *whence)
 {
-	struct bpf_map *rows = cm_object_map(object, "cm_rows");
+	struct cm_pack_decl *pack;
+	struct bpf_map *rows;
 	size_t size;
 
-	object->pack = section_data(object, ".rodata.cm_pack", &size);
-	if (!object->pack || size != sizeof(*object->pack))
-		return cm_fail(cm, -EPROTO, "%s is not a Checmate policy: it has no CM_PACK()",
-			       bpf_object__name(object->bpf));
-	if (object->pack->abi != CM_ABI)
+	pack = cm_section(cm_object_map(object, ".rodata.cm_pack"), &size);
+	object->pack = pack;
+	if (!pack || size < sizeof(pack->abi))
+		return cm_fail(cm, -EPROTO, "%.300s is not a Checmate policy: it has no CM_PACK()",
+			       whence);
+	if (pack->abi != CM_ABI)
 		return cm_fail(cm, -EPROTO,
-			       "%s was built for layout %u, this checmate has %u: rebuild it",
-			       bpf_object__name(object->bpf), object->pack->abi, CM_ABI);
-	if (!terminated(object->pack->name, sizeof(object->pack->name)) ||
-	    !terminated(object->pack->native_lsm, sizeof(object->pack->native_lsm)) ||
-	    !terminated(object->pack->question, sizeof(object->pack->question)))
-		return cm_fail(cm, -EPROTO, "%s: its CM_PACK() is broken",
-			       bpf_object__name(object->bpf));
+			       "%.300s was built for layout %u, this checmate has %u: rebuild it",
+			       whence, pack->abi, CM_ABI);
+	if (size != sizeof(*pack) || !terminated(pack->name, sizeof(pack->name)) ||
+	    !terminated(pack->native_lsm, sizeof(pack->native_lsm)) ||
+	    !terminated(pack->question, sizeof(pack->question)) || !cm_is_name(pack->name))
+		return cm_fail(cm, -EPROTO,
+			       "%.300s: its CM_PACK() is broken: a name has a-z, 0-9 and _, and is "
+			       "shorter than %d",
+			       whence, CM_NAME_LEN);
+	/* From here on, and in its events, it is called what the operator calls it. */
+	if (!object->name[0])
+		strcpy(object->name, pack->name);
+	strcpy(pack->name, object->name);
+	rows = cm_object_map(object, "cm_rows");
 	if (!rows || bpf_map__value_size(rows) % sizeof(struct cm_value))
-		return cm_fail(cm, -EPROTO, "%s has no rows map", object->pack->name);
+		return cm_fail(cm, -EPROTO, "%s has no rows map", object->name);
 	object->row_knobs = bpf_map__value_size(rows) / sizeof(struct cm_value);
 	object->in_force =
 		(struct cm_knob_decl){ .index = object->row_knobs - 1, .max = 1, .init = 1 };
 	if (object->row_knobs > CM_KNOBS_MAX)
-		return cm_fail(cm, -EPROTO, "%s declares room for more than %d knobs",
-			       object->pack->name, CM_KNOBS_MAX);
+		return cm_fail(cm, -EPROTO, "%s declares room for more than %d knobs", object->name,
+			       CM_KNOBS_MAX);
 	object->knobs = section_data(object, ".rodata.cm_knobs", &size);
 	object->nr_knobs = size / sizeof(*object->knobs);
 	return check_knobs(cm, object);
 }
 
-static int read_hooks(struct cm *cm, struct cm_object *object)
+static int read_hook(struct cm *cm, struct cm_object *object, struct bpf_program *program)
 {
 	char variable[sizeof("cm_counters__") + sizeof(object->hooks->name)];
-	struct bpf_program *program;
-	const char *section;
-	struct cm_hook *hook;
-	size_t count = 0;
+	const char *name = bpf_program__section_name(program) + 4;
+	struct cm_hook *hook = &object->hooks[object->nr_hooks];
+	size_t i;
 	int offset;
 
-	bpf_object__for_each_program(program, object->bpf)
-		count++;
-	object->hooks = calloc(count, sizeof(*object->hooks));
-	if (!object->hooks)
-		return cm_fail(cm, -ENOMEM, "out of memory");
-	bpf_object__for_each_program(program, object->bpf) {
-		section = bpf_program__section_name(program);
-		if (strncmp(section, "lsm/", 4))
-			continue;
-		hook = &object->hooks[object->nr_hooks++];
-		hook->program = program;
-		if (strlen(section + 4) >= sizeof(hook->name))
-			return cm_fail(cm, -EPROTO, "%s: hook name %s is too long",
-				       object->pack->name, section + 4);
-		strcpy(hook->name, section + 4);
-		snprintf(variable, sizeof(variable), "cm_counters__%s", hook->name);
-		offset = cm_object_variable(object, ".bss.cm_counters", variable);
-		if (offset < 0)
-			return cm_fail(cm, -EPROTO, "%s: hook %s is not a CM_HOOK()",
-				       object->pack->name, hook->name);
-		hook->counters = offset;
-	}
+	hook->program = program;
+	if (strlen(name) >= sizeof(hook->name) ||
+	    name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_")])
+		return cm_fail(cm, -EPROTO, "%s: '%.64s' is not the name of a hook", object->name,
+			       name);
+	strcpy(hook->name, name);
+	for (i = 0; i < object->nr_hooks; i++)
+		if (!strcmp(object->hooks[i].name, name))
+			return cm_fail(cm, -EPROTO, "%s has two programs for hook %s", object->name,
+				       name);
+	snprintf(variable, sizeof(variable), "cm_counters__%s", name);
+	offset = cm_object_variable(object, ".bss.cm_counters", variable);
+	snprintf(variable, sizeof(variable), "cm_next__%s", name);
+	if (offset < 0 || !cm_object_map(object, variable))
+		return cm_fail(cm, -EPROTO, "%s: hook %s is not a CM_HOOK()", object->name, name);
+	hook->counters = offset;
+	object->nr_hooks++;
 	return 0;
 }
 
-int cm_object_open(struct cm *cm, const char *pack, struct cm_object **ret)
+static int read_hooks(struct cm *cm, struct cm_object *object)
 {
-	_cleanup_object_ struct cm_object *object = NULL;
-	const struct cm_builtin *builtin = cm_builtin_packs;
+	struct bpf_program *program;
+	size_t count = 0;
+	int err = 0;
+
+	bpf_object__for_each_program(program, object->bpf)
+		count++;
+	object->hooks = calloc(count + 1, sizeof(*object->hooks));
+	if (!object->hooks)
+		return cm_fail(cm, -ENOMEM, "out of memory");
+	bpf_object__for_each_program(program, object->bpf)
+		if (!err && !strncmp(bpf_program__section_name(program), "lsm/", 4))
+			err = read_hook(cm, object, program);
+	return err;
+}
+
+/* @object: its bytes and what is known about it; takes it over. */
+static int open_bytes(struct cm *cm, struct cm_object *object, const char *whence,
+		      struct cm_object **ret)
+{
+	/* One name for all: it is part of the names of maps, and these must not depend on it. */
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "policy");
 	int err;
 
-	while (builtin->name && strcmp(builtin->name, pack))
-		builtin++;
-	if (!builtin->name)
-		return cm_fail(cm, -ENOENT, "no pack is named '%.64s': see checmate list", pack);
-	object = calloc(1, sizeof(*object));
-	if (!object)
-		return cm_fail(cm, -ENOMEM, "out of memory");
-	object->bpf = cm_builtin_open(cm, builtin, builtin->name);
-	if (!object->bpf)
-		return -EPROTO;
-	err = read_declarations(cm, object);
+	object->bpf = bpf_object__open_mem(object->bytes, object->about.size, &opts);
+	if (object->bpf)
+		err = read_declarations(cm, object, whence);
+	else
+		err = cm_fail(cm, -EPROTO, "%.300s is not an object that libbpf can read: %s",
+			      whence, strerror(errno));
 	if (!err)
 		err = read_hooks(cm, object);
 	if (err)
+		cm_object_free(object);
+	else
+		*ret = object;
+	return err;
+}
+
+static struct cm_object *new_object(struct cm *cm, const char *name)
+{
+	struct cm_object *object = calloc(1, sizeof(*object));
+
+	if (!object)
+		cm_fail(cm, -ENOMEM, "out of memory");
+	else if (name)
+		snprintf(object->name, sizeof(object->name), "%s", name);
+	return object;
+}
+
+/* What is told of an object that is not in the kernel yet. */
+static void describe(struct cm_object *object, const void *bytes, size_t size, const char *origin)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	object->bytes = bytes;
+	object->about.abi = CM_ABI;
+	object->about.sequence = now.tv_sec * 1000000000ull + now.tv_nsec;
+	object->about.size = size;
+	cm_sha256(bytes, size, object->about.digest);
+	snprintf(object->about.origin, sizeof(object->about.origin), "%s", origin);
+}
+
+static const struct cm_builtin *find_builtin(const char *name)
+{
+	const struct cm_builtin *builtin = cm_builtin_packs;
+
+	while (builtin->name && strcmp(builtin->name, name))
+		builtin++;
+	return builtin->name ? builtin : NULL;
+}
+
+bool cm_is_builtin(const char *name)
+{
+	return find_builtin(name);
+}
+
+int cm_object_open_pinned(struct cm *cm, const char *dir, const char *name, struct cm_object **ret)
+{
+	struct cm_object *object = new_object(cm, name);
+	int err;
+
+	if (!object)
+		return -ENOMEM;
+	err = cm_store_get(cm, dir, &object->about, &object->owned);
+	if (err) {
+		free(object);
 		return err;
-	*ret = object;
-	object = NULL;
-	return 0;
+	}
+	object->bytes = object->owned;
+	return open_bytes(cm, object, name, ret);
+}
+
+int cm_object_open(struct cm *cm, const char *name, struct cm_object **ret)
+{
+	const struct cm_builtin *builtin;
+	struct cm_object *object;
+	char dir[64];
+	int err = -ENOENT;
+
+	if (cm_is_name(name)) {
+		snprintf(dir, sizeof(dir), "packs/%s", name);
+		err = cm_object_open_pinned(cm, dir, name, ret);
+	}
+	if (err != -ENOENT)
+		return err;
+	builtin = find_builtin(name);
+	if (!builtin)
+		return cm_fail(cm, -ENOENT, "no pack is named '%.64s': see checmate list", name);
+	object = new_object(cm, name);
+	if (!object)
+		return -ENOMEM;
+	describe(object, builtin->data, builtin->size, "");
+	err = open_bytes(cm, object, name, ret);
+	if (!err)
+		(*ret)->about.priority = (*ret)->pack->priority;
+	return err;
+}
+
+int cm_object_open_file(struct cm *cm, const char *path, const char *name, struct cm_object **ret)
+{
+	struct cm_object *object;
+	char origin[PATH_MAX];
+	size_t size;
+	int err;
+
+	object = new_object(cm, name);
+	if (!object)
+		return -ENOMEM;
+	err = cm_file_read(cm, path, origin, &object->owned, &size);
+	if (!err)
+		err = cm_file_check(cm, path, object->owned, size);
+	if (err) {
+		cm_object_free(object);
+		return err;
+	}
+	describe(object, object->owned, size, origin);
+	err = open_bytes(cm, object, path, ret);
+	if (!err)
+		(*ret)->about.priority = (*ret)->pack->priority;
+	return err;
 }
 
 void cm_object_free(struct cm_object *object)
@@ -203,6 +361,7 @@ void cm_object_free(struct cm_object *object)
 		return;
 	bpf_object__close(object->bpf);
 	free(object->hooks);
+	free(object->owned);
 	free(object);
 }
 

@@ -19,7 +19,7 @@ bool cm_native_active(const char *lsm)
 	return false;
 }
 
-void *cm_pack_map(const char *pack, const char *pin, size_t *ret_size)
+void *cm_pack_map(const char *dir, const char *pin, size_t *ret_size)
 {
 	struct bpf_map_info info = {};
 	uint32_t len = sizeof(info);
@@ -27,7 +27,7 @@ void *cm_pack_map(const char *pack, const char *pin, size_t *ret_size)
 	char path[PATH_MAX];
 	void *value;
 
-	snprintf(path, sizeof(path), "%s/packs/%s/%s", CM_PINS, pack, pin);
+	snprintf(path, sizeof(path), "%s/%s/%s", CM_PINS, dir, pin);
 	fd = cm_pin_get(path);
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) || info.type != BPF_MAP_TYPE_ARRAY)
 		return NULL;
@@ -49,6 +49,7 @@ static int pinned_fd(const char *pack, const char *pin)
 int cm_pack_open(struct cm *cm, const char *name, struct cm_pack **ret)
 {
 	_cleanup_pack_ struct cm_pack *pack = calloc(1, sizeof(*pack));
+	char dir[64];
 	size_t need;
 	int err;
 
@@ -58,13 +59,14 @@ int cm_pack_open(struct cm *cm, const char *name, struct cm_pack **ret)
 	err = cm_object_open(cm, name, &pack->object);
 	if (err)
 		return err;
-	strcpy(pack->name, pack->object->pack->name);
+	strcpy(pack->name, pack->object->name);
 	pack->scopes_fd = pinned_fd(name, "scopes");
 	if (pack->scopes_fd < 0)
 		return cm_fail(cm, -ENOENT, "pack %s is not enabled", name);
 	pack->rows_fd = pinned_fd(name, "rows");
 	pack->cache_fd = pinned_fd(name, "cache");
-	pack->state = cm_pack_map(name, "state", &pack->state_size);
+	snprintf(dir, sizeof(dir), "packs/%s", name);
+	pack->state = cm_pack_map(dir, "state", &pack->state_size);
 	need = 2 * pack->object->row_knobs * sizeof(int);
 	if (pack->rows_fd < 0 || pack->cache_fd < 0 || !pack->state || pack->state->abi != CM_ABI ||
 	    pack->state_size < sizeof(*pack->state) + need)
@@ -95,9 +97,8 @@ void cm_pack_free(struct cm_pack *pack)
 	free(pack);
 }
 
-/* "KNOB=VALUE" strings -> values of all knobs, by index; @given: bit set where one was named. */
-static int parse_settings(struct cm *cm, const struct cm_object *object,
-			  const char *const *settings, int *values, char *given)
+int cm_settings_parse(struct cm *cm, const struct cm_object *object, const char *const *settings,
+		      int *values, char *given)
 {
 	const struct cm_knob_decl *knob;
 	char name[CM_PATH_LEN];
@@ -116,8 +117,8 @@ static int parse_settings(struct cm *cm, const struct cm_object *object,
 		snprintf(name, sizeof(name), "%.*s", (int)(equals - *settings), *settings);
 		knob = cm_object_knob(object, name);
 		if (!knob)
-			return cm_fail(cm, -EINVAL, "pack %s has no knob '%.64s'",
-				       object->pack->name, name);
+			return cm_fail(cm, -EINVAL, "pack %s has no knob '%.64s'", object->name,
+				       name);
 		err = cm_knob_parse(cm, knob, equals + 1, &values[knob->index]);
 		if (err)
 			return err;
@@ -183,18 +184,45 @@ static bool is_enabled(const char *name)
 	return fd >= 0;
 }
 
+int cm_pack_enable_scope(struct cm *cm, const char *name, const char *cgroup, const int *values,
+			 const char *given)
+{
+	_cleanup_pack_ struct cm_pack *pack = NULL;
+	uint64_t id = CM_CGROUP_ROOT;
+	char path[PATH_MAX];
+	int err = cm_pack_open(cm, name, &pack);
+
+	if (!err && cgroup)
+		err = cm_cgroup_id(cm, cgroup, &id, path);
+	if (err)
+		return err;
+	return id == CM_CGROUP_ROOT ? enable_system(cm, pack, values, given)
+				    : enable_cgroup(cm, pack, cgroup, id, path, values);
+}
+
+int cm_pack_commit(struct cm *cm, const char *name)
+{
+	_cleanup_pack_ struct cm_pack *pack = NULL;
+	int err = cm_pack_open(cm, name, &pack);
+
+	if (err)
+		return err;
+	cm_door_add(cm, pack); /* part of what is undone if the next line is not reached */
+	__atomic_store_n(&pack->state->phase, CM_PHASE_ENABLED, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
 int cm_pack_enable(struct cm *cm, const char *name, const char *cgroup, const char *const *settings)
 {
 	_cleanup_object_ struct cm_object *object = NULL;
-	_cleanup_pack_ struct cm_pack *pack = NULL;
 	char path[PATH_MAX], given[CM_KNOBS_MAX], why[sizeof(cm->error)];
 	int values[CM_KNOBS_MAX], err;
 	bool loaded = false;
-	uint64_t id = CM_CGROUP_ROOT;
+	uint64_t id;
 
 	err = cm_object_open(cm, name, &object);
 	if (!err)
-		err = parse_settings(cm, object, settings, values, given);
+		err = cm_settings_parse(cm, object, settings, values, given);
 	if (!err && cgroup)
 		err = cm_cgroup_id(cm, cgroup, &id, path);
 	if (err)
@@ -204,17 +232,10 @@ int cm_pack_enable(struct cm *cm, const char *name, const char *cgroup, const ch
 		loaded = true;
 	}
 	if (!err)
-		err = cm_pack_open(cm, name, &pack);
-	if (!err && id == CM_CGROUP_ROOT)
-		err = enable_system(cm, pack, values, given);
-	else if (!err)
-		err = enable_cgroup(cm, pack, cgroup, id, path, values);
-	if (!err) {
-		cm_door_add(cm, pack); /* part of what is undone if the next line is not reached */
-		__atomic_store_n(&pack->state->phase, CM_PHASE_ENABLED, __ATOMIC_SEQ_CST);
-		return 0;
-	}
-	if (loaded) { /* the reason is worth more than what undoing it may say */
+		err = cm_pack_enable_scope(cm, name, cgroup, values, given);
+	if (!err)
+		err = cm_pack_commit(cm, name);
+	if (err && loaded) { /* the reason is worth more than what undoing it may say */
 		memcpy(why, cm->error, sizeof(why));
 		cm_pack_unload(cm, name);
 		memcpy(cm->error, why, sizeof(why));
@@ -269,7 +290,7 @@ static void note_native(struct cm *cm, const struct cm_pack *pack)
 	}
 }
 
-static int disable_everywhere(struct cm *cm, struct cm_pack *pack)
+int cm_pack_check_latches(struct cm *cm, struct cm_pack *pack)
 {
 	_cleanup_free_ struct cm_scope_record *records = NULL;
 	char path[PATH_MAX];
@@ -284,6 +305,13 @@ static int disable_everywhere(struct cm *cm, struct cm_pack *pack)
 		if (err && !cm_cgroup_path(cm, records[i].id, path, sizeof(path)))
 			check_latches(cm, pack, records[i].values, path);
 	}
+	return err;
+}
+
+static int disable_everywhere(struct cm *cm, struct cm_pack *pack)
+{
+	int err = cm_pack_check_latches(cm, pack);
+
 	if (err)
 		return err;
 	note_native(cm, pack);

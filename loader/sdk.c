@@ -132,6 +132,8 @@ static int compile(struct cm *cm, const char *source, const char *output, const 
 		"-mcpu=v3", /* atomics that fetch */
 		"-D__TARGET_ARCH_" CM_TARGET_ARCH,
 		"-Wall",
+		"-fms-extensions", /* how the kernel names some members, from 7 */
+		"-Wno-microsoft-anon-tag",
 		"-I/usr/include/" CM_MULTIARCH,
 		"-I",
 		types_dir,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A session: privileges, the lock, the last error, and order after an interrupted call. */
+/* A session: privileges, the lock, the last error. */
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/magic.h>
@@ -40,6 +40,11 @@ void cm_note(struct cm *cm, const char *format, ...)
 const char *cm_error(const struct cm *cm)
 {
 	return !cm ? "out of memory" : cm->error[0] ? cm->error : "no error";
+}
+
+const char *cm_error_detail(const struct cm *cm)
+{
+	return cm ? cm->detail : NULL;
 }
 
 const char *cm_notice(const struct cm *cm)
@@ -122,11 +127,11 @@ int cm_open(unsigned int flags, struct cm **ret)
 	err = lock(cm, flags & CM_OPEN_WRITE ? LOCK_EX : LOCK_SH);
 	if (err)
 		return err;
-	if (cm_pack_needs_recovery(cm)) {
+	if (cm_needs_recovery(cm)) {
 		/* An interrupted call: put things right first, also for a reader. */
 		err = lock(cm, LOCK_EX);
 		if (!err)
-			err = cm_pack_recover(cm);
+			err = cm_recover(cm);
 		if (!err && !(flags & CM_OPEN_WRITE))
 			err = lock(cm, LOCK_SH);
 	}
@@ -143,5 +148,6 @@ void cm_close(struct cm *cm)
 		close(cm->lock_fd);
 	if (cm->cgroup_fd >= 0)
 		close(cm->cgroup_fd);
+	free(cm->detail);
 	free(cm);
 }

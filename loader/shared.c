@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Maps that policies share by name: CM_SHARED() of the SDK. Pinned as shared/NAME by the first
- * policy that has one, and in the directory of each that uses it, as packs/PACK/shared_NAME: a map
- * without such a name is used by nobody any more and goes.
+ * policy that has one, and in the directory of each that uses it, as packs/POLICY/shared_NAME: a
+ * map without such a name is used by nobody any more and goes.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,34 +12,39 @@
 #define SECTION ".rodata.cm_shared"
 #define PREFIX	"cm_shared__"
 
-typedef int (*shared_fn)(struct cm *cm, struct bpf_map *map, const char *dir);
-
-/* Calls @fn for each map of the object that is to be shared. */
-static int each_map(struct cm *cm, const struct cm_object *object, shared_fn fn, const char *dir)
+bool cm_shared_is(const struct cm_object *object, const struct bpf_map *map)
 {
-	const char *variable;
-	struct bpf_map *map;
+	char variable[128];
+
+	snprintf(variable, sizeof(variable), PREFIX "%s", bpf_map__name(map));
+	return cm_object_variable(object, SECTION, variable) >= 0;
+}
+
+static int compare(struct cm *cm, const struct cm_object *object, const struct bpf_map *map,
+		   const struct bpf_map_info *info)
+{
+	const struct {
+		const char *what;
+		uint32_t here, there;
+	} parts[] = {
+		{ "type", bpf_map__type(map), info->type },
+		{ "key size", bpf_map__key_size(map), info->key_size },
+		{ "value size", bpf_map__value_size(map), info->value_size },
+		{ "max_entries", bpf_map__max_entries(map), info->max_entries },
+		{ "flags", bpf_map__map_flags(map), info->map_flags },
+	};
 	size_t i;
-	int err = 0;
 
-	for (i = 0; !err && (variable = cm_object_variable_name(object, SECTION, i)); i++) {
-		if (strncmp(variable, PREFIX, strlen(PREFIX)))
-			continue;
-		map = cm_object_map(object, variable + strlen(PREFIX));
-		err = map ? fn(cm, map, dir)
-			  : cm_fail(cm, -EPROTO, "%s: CM_SHARED(%s) names no map",
-				    object->pack->name, variable + strlen(PREFIX));
-	}
-	return err;
+	for (i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+		if (parts[i].here != parts[i].there)
+			return cm_fail(cm, -EINVAL,
+				       "%s: the shared map %s is there with %s %u, here it has %u",
+				       object->name, bpf_map__name(map), parts[i].what,
+				       parts[i].there, parts[i].here);
+	return 0;
 }
 
-static int differs(struct cm *cm, const char *map, const char *what, uint32_t here, uint32_t there)
-{
-	return cm_fail(cm, -EPROTO, "the shared map %s has %s %u, here it is declared with %u", map,
-		       what, there, here);
-}
-
-static int use_map(struct cm *cm, struct bpf_map *map, const char *dir)
+int cm_shared_use(struct cm *cm, const struct cm_object *object, struct bpf_map *map)
 {
 	struct bpf_map_info info = {};
 	const char *name = bpf_map__name(map);
@@ -48,7 +53,6 @@ static int use_map(struct cm *cm, struct bpf_map *map, const char *dir)
 	char path[PATH_MAX];
 	int err = cm_pin_path(cm, path, "shared/%s", name);
 
-	(void)dir;
 	if (err)
 		return err;
 	fd = cm_pin_get(path);
@@ -57,49 +61,37 @@ static int use_map(struct cm *cm, struct bpf_map *map, const char *dir)
 	err = fd < 0 ? fd : bpf_obj_get_info_by_fd(fd, &info, &len);
 	if (err)
 		return cm_fail(cm, err, "cannot open %s: %s", path, strerror(-err));
-	if (info.type != bpf_map__type(map))
-		return differs(cm, name, "type", bpf_map__type(map), info.type);
-	if (info.key_size != bpf_map__key_size(map))
-		return differs(cm, name, "key size", bpf_map__key_size(map), info.key_size);
-	if (info.value_size != bpf_map__value_size(map))
-		return differs(cm, name, "value size", bpf_map__value_size(map), info.value_size);
-	if (info.max_entries != bpf_map__max_entries(map))
-		return differs(cm, name, "max_entries", bpf_map__max_entries(map),
-			       info.max_entries);
-	if (info.map_flags != bpf_map__map_flags(map))
-		return differs(cm, name, "flags", bpf_map__map_flags(map), info.map_flags);
+	err = compare(cm, object, map, &info);
+	if (err)
+		return err;
 	err = bpf_map__reuse_fd(map, fd);
 	return err ? cm_fail(cm, err, "cannot use the shared map %s: %s", name, strerror(-err)) : 0;
 }
 
-int cm_shared_prepare(struct cm *cm, struct cm_object *object)
+int cm_shared_publish(struct cm *cm, const struct cm_object *object)
 {
-	return each_map(cm, object, use_map, NULL);
-}
-
-static int pin_map(struct cm *cm, struct bpf_map *map, const char *dir)
-{
+	struct bpf_map *map;
 	char path[PATH_MAX];
-	int err = cm_pin_path(cm, path, "%s/shared_%s", dir, bpf_map__name(map));
+	int err;
 
-	if (!err)
-		err = cm_pin_put(cm, bpf_map__fd(map), path);
-	if (!err)
+	bpf_object__for_each_map(map, object->bpf) {
+		if (!cm_shared_is(object, map))
+			continue;
 		err = cm_pin_path(cm, path, "shared");
-	if (!err)
-		err = cm_pin_mkdir(cm, path);
-	if (!err)
-		err = cm_pin_path(cm, path, "shared/%s", bpf_map__name(map));
-	return err || cm_pin_exists(path) ? err : cm_pin_put(cm, bpf_map__fd(map), path);
-}
-
-int cm_shared_pin(struct cm *cm, const struct cm_object *object, const char *dir)
-{
-	return each_map(cm, object, pin_map, dir);
+		if (!err)
+			err = cm_pin_mkdir(cm, path);
+		if (!err)
+			err = cm_pin_path(cm, path, "shared/%s", bpf_map__name(map));
+		if (!err && !cm_pin_exists(path))
+			err = cm_pin_put(cm, bpf_map__fd(map), path);
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
 struct use {
-	const char *map;
+	const char *map, *parent;
 	bool found;
 };
 
@@ -107,7 +99,7 @@ static int find_use(struct cm *cm, const char *pack, void *arg)
 {
 	struct use *use = arg;
 	char path[PATH_MAX];
-	int err = cm_pin_path(cm, path, "packs/%s/shared_%s", pack, use->map);
+	int err = cm_pin_path(cm, path, "%s/%s/shared_%s", use->parent, pack, use->map);
 
 	if (!err && cm_pin_exists(path))
 		use->found = true;
@@ -116,12 +108,18 @@ static int find_use(struct cm *cm, const char *pack, void *arg)
 
 static int is_used(struct cm *cm, const char *map, bool *ret)
 {
+	static const char *const parents[] = { "packs", "replacing" };
 	struct use use = { .map = map };
-	char packs[PATH_MAX];
-	int err = cm_pin_path(cm, packs, "packs");
+	char path[PATH_MAX];
+	size_t i;
+	int err = 0;
 
-	if (!err)
-		err = cm_pin_each(cm, packs, find_use, &use);
+	for (i = 0; !err && i < sizeof(parents) / sizeof(*parents); i++) {
+		use.parent = parents[i];
+		err = cm_pin_path(cm, path, "%s", use.parent);
+		if (!err)
+			err = cm_pin_each(cm, path, find_use, &use);
+	}
 	*ret = use.found;
 	return err;
 }

@@ -5,7 +5,7 @@
  *
  *	bench-floor [POLICY.bpf.o] -- COMMAND [ARG...]
  *
- * Without POLICY the chain is empty, else POLICY is in slot 0. Nothing is pinned.
+ * Without POLICY the chain is empty, else POLICY is the one behind it. Nothing is pinned.
  */
 #include <err.h>
 #include <errno.h>
@@ -55,8 +55,8 @@ static int attach_dispatcher(void)
 
 	if (hook < 0)
 		errx(1, "no hook " HOOK);
-	chain = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "chain", 4, 4, CM_SLOTS + 1, NULL);
-	dispatcher = cm_chain_program("cm_dispatch", chain, 0, hook);
+	chain = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "chain", 4, 4, 1, NULL);
+	dispatcher = cm_chain_dispatcher(chain, hook);
 	if (chain < 0 || dispatcher < 0 || bpf_raw_tracepoint_open(NULL, dispatcher) < 0)
 		err(1, "cannot attach the dispatcher");
 	return chain;
@@ -65,19 +65,16 @@ static int attach_dispatcher(void)
 static void put_policy(const char *path, int chain)
 {
 	struct bpf_object *object = open_object(path);
-	struct bpf_map *map = bpf_object__find_map_by_name(object, "cm_chain__" HOOK);
 	struct bpf_program *found = NULL;
-	__u32 slot = 0;
+	__u32 zero = 0;
 	int fd;
 
-	if (!map || bpf_map__reuse_fd(map, chain))
-		err(1, "%s has no rule for " HOOK, path);
 	bpf_object__for_each_program(found, object)
 		bpf_program__set_autoload(found, !strcmp(bpf_program__name(found), "cm_" HOOK));
-	load(object); /* the slot constant is 0 already */
+	load(object);
 	fd = program(object, "cm_" HOOK);
-	if (bpf_map_update_elem(chain, &slot, &fd, BPF_ANY))
-		err(1, "cannot fill slot 0");
+	if (bpf_map_update_elem(chain, &zero, &fd, BPF_ANY))
+		err(1, "cannot put %s behind the dispatcher", path);
 }
 
 static int run(char **command)

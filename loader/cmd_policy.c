@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Policies from files: load, unload, replace. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cli.h"
+
+/* "--priority P" as a number; misuse otherwise. */
+static enum cli_status parse_priority(const struct cli *cli, uint32_t *ret)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(cli->priority, &end, 10);
+	if (*cli->priority < '0' || *cli->priority > '9' || *end || errno || value > UINT32_MAX)
+		return cli_misuse(cli,
+				  "%s: --priority goes from 0 to %u, \"%.40s\" is not in there",
+				  cli->verb->name, UINT32_MAX, cli->priority);
+	*ret = value;
+	return CLI_DONE;
+}
+
+enum cli_status cmd_load(const struct cli *cli)
+{
+	struct cm_load_options options = { .name = cli->name,
+					   .cgroups = (const char *const *)cli->cgroups,
+					   .settings = &cli->operands[1] };
+	CLI_SESSION cm = NULL;
+	uint32_t priority;
+	int err;
+
+	for (int i = 1; i < cli->nr_operands; i++)
+		if (!cli_is_setting(cli->operands[i]))
+			return cli_misuse(cli, "load: \"%.200s\" is not KNOB=VALUE",
+					  cli->operands[i]);
+	if (cli->priority) {
+		if (parse_priority(cli, &priority) != CLI_DONE)
+			return CLI_MISUSE;
+		options.priority = &priority;
+	}
+	err = cm_open(CM_OPEN_WRITE, &cm);
+	if (!err)
+		err = cm_policy_load(cm, cli->operands[0], &options);
+	return cli_done(cm, err);
+}
+
+enum cli_status cmd_unload(const struct cli *cli)
+{
+	CLI_SESSION cm = NULL;
+	int err;
+
+	err = cm_open(CM_OPEN_WRITE, &cm);
+	if (!err)
+		err = cm_pack_disable(cm, cli->operands[0], NULL);
+	return cli_done(cm, err);
+}
+
+enum cli_status cmd_replace(const struct cli *cli)
+{
+	CLI_SESSION cm = NULL;
+	int err;
+
+	err = cm_open(CM_OPEN_WRITE, &cm);
+	if (!err)
+		err = cm_policy_replace(cm, cli->operands[0], cli->operands[1]);
+	return cli_done(cm, err);
+}
