@@ -104,8 +104,8 @@ struct cm_state {
 	__u32 nr_scopes;   /* never less than the number of cgroup scopes in force */
 	__u32 system_mode; /* enum cm_mode of the root scope */
 	__u32 system_enabled;
-	__u32 dirty; /* a change is under way: what is derived must be derived anew */
-	__u32 reserved;
+	__u32 dirty;  /* a change is under way: what is derived must be derived anew */
+	__u32 locked; /* until reboot: values only become stricter, scopes stay */
 };
 
 /*

@@ -156,8 +156,9 @@ static __always_inline struct cm_value cm_value_in(__u32 key, __u32 index, __s32
 }
 
 /*
- * A removed cgroup's entry goes with it. Ids are never used again; the row is free for reuse once
- * no entry names it, and the loader starts a new generation before it reuses one.
+ * A removed cgroup's entry goes with it, except from a locked system: its sockets may live on. Ids
+ * are never used again; the row is free for reuse once no entry names it, and the loader starts a
+ * new generation before it reuses one.
  */
 SEC("tp_btf/cgroup_rmdir")
 int cm_cgroup_rmdir(__u64 *ctx)
@@ -165,7 +166,7 @@ int cm_cgroup_rmdir(__u64 *ctx)
 	struct cgroup *cgroup = (struct cgroup *)ctx[0];
 	__u64 id;
 
-	if (!cm_state.head.nr_scopes)
+	if (!cm_state.head.nr_scopes || cm_state.head.locked)
 		return 0;
 	id = cgroup->kn->id;
 	bpf_map_delete_elem(&cm_scopes, &id);

@@ -163,6 +163,17 @@ int cm_knob_get(struct cm *cm, const char *knob, const char *cgroup, int *ret);
  */
 int cm_knob_set(struct cm *cm, const char *knob, const char *cgroup, const char *value);
 
+/*
+ * cm_lock - until reboot nothing can be withdrawn, replaced, loosened or made permissive, by anyone
+ *
+ * What is in force can still become stricter. What the lock does not stop: SECURITY.md.
+ *
+ * Return: 0; -EALREADY it is locked; -ENOENT nothing is in force; -EPERM the caller is in another
+ * mount namespace than process 1; -EBUSY a BPF program that is loaded could undo a policy (the
+ * sentence names it), or another process has a map mapped for writing.
+ */
+int cm_lock(struct cm *cm);
+
 /* A pack's declaration and what is in force of it. Everything below is owned by the list. */
 struct cm_knob_info {
 	const struct cm_knob_decl *decl;
@@ -198,6 +209,7 @@ struct cm_pack_info {
 };
 
 struct cm_packs {
+	bool locked; /* see cm_lock() */
 	size_t nr;
 	struct cm_pack_info *packs;
 };

@@ -96,6 +96,7 @@ enum cli_status cmd_unload(const struct cli *cli);
 enum cli_status cmd_replace(const struct cli *cli);
 enum cli_status cmd_enable(const struct cli *cli);
 enum cli_status cmd_disable(const struct cli *cli);
+enum cli_status cmd_lock(const struct cli *cli);
 enum cli_status cmd_get(const struct cli *cli);
 enum cli_status cmd_set(const struct cli *cli);
 enum cli_status cmd_mode(const struct cli *cli);

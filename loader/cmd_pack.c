@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Packs: list, status, enable, disable, mode. */
+/* Packs: list, status, enable, disable, mode, lock. */
 #include <stdio.h>
 #include <string.h>
 
@@ -110,13 +110,15 @@ enum cli_status cmd_list(const struct cli *cli)
 	return CLI_DONE;
 }
 
-static void status_pack_json(struct json_object *array, const struct cm_pack_info *pack)
+static void status_pack_json(struct json_object *array, const struct cm_pack_info *pack,
+			     bool locked)
 {
 	struct json_object *json = json_item(array), *scopes;
 
 	json_text(json, "name", pack->decl->name);
 	json_text(json, "door", pack->door ? pack->door : "none");
 	json_flag(json, "native", pack->native);
+	json_flag(json, "locked", locked);
 	scopes = json_array(json, "scopes");
 	for (size_t i = 0; i < pack->nr_scopes; i++) {
 		const struct cm_scope_info *info = &pack->scopes[i];
@@ -178,6 +180,8 @@ static void status_text(const struct cm_packs *packs)
 		table_print(table);
 	else
 		puts("no pack is enabled");
+	if (packs->locked)
+		puts("locked until reboot");
 }
 
 enum cli_status cmd_status(const struct cli *cli)
@@ -199,7 +203,7 @@ enum cli_status cmd_status(const struct cli *cli)
 	array = output_need(json_object_new_array());
 	for (size_t i = 0; i < packs->nr; i++)
 		if (packs->packs[i].enabled)
-			status_pack_json(array, &packs->packs[i]);
+			status_pack_json(array, &packs->packs[i], packs->locked);
 	output_json(array);
 	return CLI_DONE;
 }
@@ -246,5 +250,17 @@ enum cli_status cmd_mode(const struct cli *cli)
 	err = cm_open(CM_OPEN_WRITE, &cm);
 	if (!err)
 		err = cm_pack_set_mode(cm, cli->operands[0], cli->cgroup, mode);
+	return cli_done(cm, err);
+}
+
+enum cli_status cmd_lock(const struct cli *cli)
+{
+	CLI_SESSION cm = NULL;
+	int err;
+
+	(void)cli;
+	err = cm_open(CM_OPEN_WRITE, &cm);
+	if (!err)
+		err = cm_lock(cm);
 	return cli_done(cm, err);
 }

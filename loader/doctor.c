@@ -64,15 +64,26 @@ static void check_btf(struct report *report)
 	fails(report, -EOPNOTSUPP);
 }
 
+static void check_lock(struct report *report, const struct cm *cm)
+{
+	SAY(add(report, CM_CHECK_OK, "lock")->found, "%s",
+	    cm->locked ? "locked until reboot" : "not locked");
+}
+
 static void check_lsm(struct report *report, struct cm *cm)
 {
-	int err = cm_probe_lsm(cm);
+	/* A locked system runs them, and might not let the probe on its hook. */
+	int err = cm->locked ? 0 : cm_probe_lsm(cm);
 	struct cm_check *check = add(report, err ? CM_CHECK_FAIL : CM_CHECK_OK, "BPF LSM runs");
 	char list[200];
 
 	if (cm_lsm_list(list, sizeof(list)))
 		SAY(list, "unknown");
-	SAY(check->found, "a probe program %s (active: %s)", err ? "was not run" : "ran", list);
+	SAY(check->found, "a probe program %s (active: %s)",
+	    cm->locked ? "is not needed now"
+	    : err      ? "was not run"
+		       : "ran",
+	    list);
 	if (!err)
 		return;
 	SAY(check->fix, "%s", cm_error(cm));
@@ -167,6 +178,7 @@ int cm_doctor(struct cm_check **ret, size_t *ret_nr)
 		check_bpffs(&report);
 		check_cgroup(&report, cm);
 		check_door(&report);
+		check_lock(&report, cm);
 		if (err && err != -ENOENT) { /* the lock, or pins of another version */
 			SAY(add(&report, CM_CHECK_FAIL, "present state")->found, "%s", why);
 			fails(&report, -EIO);

@@ -193,6 +193,7 @@ int cm_packs_get(struct cm *cm, struct cm_packs **ret)
 		return err;
 	}
 	qsort(list->packs.packs, list->packs.nr, sizeof(*list->packs.packs), by_name);
+	list->packs.locked = cm->locked;
 	*ret = &list->packs;
 	return 0;
 }

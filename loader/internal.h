@@ -18,6 +18,8 @@
  *	refusal.c	what the verifier says, for the author
  *	scope.c		scopes of a pack and the rows derived from them
  *	knob.c		values by name
+ *	lock.c		locked until reboot
+ *	guard.c		what keeps it locked
  *	door.c		files under /proc/sys: the module's or the native LSM's
  *	cgroup.c	cgroup directories and ids
  *	info.c		what is known and in force
@@ -63,6 +65,7 @@ static inline void cm_free_pointer(void *pointer)
 struct cm {
 	unsigned int flags;
 	int lock_fd;
+	bool locked;   /* until reboot */
 	int cgroup_fd; /* mount point of cgroup v2, -1 until asked for */
 	char cgroup_mount[PATH_MAX];
 	char error[1024];
@@ -99,6 +102,7 @@ struct cm_builtin {
 /* Policy objects built into the library, sorted by name; ended by a NULL name. Generated. */
 extern const struct cm_builtin cm_builtin_packs[];
 extern const struct cm_builtin cm_builtin_probe;
+extern const struct cm_builtin cm_builtin_guard;
 
 struct cm_hook {
 	char name[CM_NAME_LEN * 2];
@@ -259,7 +263,8 @@ static inline void cm_pack_cleanup(struct cm_pack **pack)
 bool cm_native_active(const char *lsm);
 bool cm_knob_latched(const struct cm_knob_decl *knob, int value);
 
-/* The value of a one-element map in packs/NAME or the like, mapped; NULL if that fails. */
+/* The value of a one-element map in packs/NAME or the like, mapped, for reading only if the map is
+ * frozen; NULL if that fails. */
 void *cm_pack_map(const char *dir, const char *pin, size_t *ret_size);
 
 /* "KNOB=VALUE" strings -> values of all knobs, by index; @given: nonzero where one was named. */
@@ -296,6 +301,24 @@ int cm_policy_finish_replacing(struct cm *cm);
 /* recover.c */
 int cm_recover(struct cm *cm);
 bool cm_needs_recovery(struct cm *cm);
+
+/* lock.c */
+enum cm_lock_state {
+	CM_LOCK_NONE,
+	CM_LOCK_BEGUN, /* to be completed */
+	CM_LOCK_COMPLETE,
+};
+
+enum cm_lock_state cm_lock_state(struct cm *cm);
+int cm_lock_finish(struct cm *cm);
+/* -EPERM if the system is locked; @what: "disable yama" */
+int cm_lock_refuse(struct cm *cm, const char *what);
+
+/* guard.c */
+int cm_guard_begin(struct cm *cm); /* in place and pinned as lock/, or nothing */
+typedef int (*cm_guard_pin_fn)(struct cm *cm, const char *path, int fd, void *arg);
+int cm_guard_each_pin(struct cm *cm, cm_guard_pin_fn fn, void *arg); /* of all there are */
+bool cm_guard_is_map(int fd);
 
 /* refusal.c */
 struct cm_logs;

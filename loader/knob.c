@@ -195,7 +195,9 @@ int cm_knob_set(struct cm *cm, const char *name, const char *cgroup, const char 
 	char path[PATH_MAX];
 	int err, value;
 
-	err = find_knob(cm, name, &pack, &knob);
+	err = cm_lock_refuse(cm, "set a knob");
+	if (!err)
+		err = find_knob(cm, name, &pack, &knob);
 	if (!err)
 		err = cm_knob_parse(cm, knob, text, &value);
 	if (!err && cgroup)

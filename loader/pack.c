@@ -32,6 +32,8 @@ void *cm_pack_map(const char *dir, const char *pin, size_t *ret_size)
 	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) || info.type != BPF_MAP_TYPE_ARRAY)
 		return NULL;
 	value = mmap(NULL, info.value_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (value == MAP_FAILED && errno == EPERM)
+		value = mmap(NULL, info.value_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (value == MAP_FAILED)
 		return NULL;
 	*ret_size = info.value_size;
@@ -220,7 +222,9 @@ int cm_pack_enable(struct cm *cm, const char *name, const char *cgroup, const ch
 	bool loaded = false;
 	uint64_t id;
 
-	err = cm_object_open(cm, name, &object);
+	err = cm_lock_refuse(cm, "enable a pack");
+	if (!err)
+		err = cm_object_open(cm, name, &object);
 	if (!err)
 		err = cm_settings_parse(cm, object, settings, values, given);
 	if (!err && cgroup)
@@ -359,7 +363,9 @@ int cm_pack_disable(struct cm *cm, const char *name, const char *cgroup)
 	size_t nr;
 	int err;
 
-	err = cm_pack_open(cm, name, &pack);
+	err = cm_lock_refuse(cm, "withdraw a policy");
+	if (!err)
+		err = cm_pack_open(cm, name, &pack);
 	if (err || !cgroup)
 		return err ? err : disable_everywhere(cm, pack);
 	err = cm_cgroup_id(cm, cgroup, &id, path);
@@ -408,7 +414,9 @@ int cm_pack_set_mode(struct cm *cm, const char *name, const char *cgroup, enum c
 	char path[PATH_MAX];
 	int err;
 
-	err = cm_pack_open(cm, name, &pack);
+	err = cm_lock_refuse(cm, "change a mode");
+	if (!err)
+		err = cm_pack_open(cm, name, &pack);
 	if (!err && cgroup)
 		err = cm_cgroup_id(cm, cgroup, &id, path);
 	if (err || id == CM_CGROUP_ROOT)

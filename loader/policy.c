@@ -200,7 +200,9 @@ int cm_policy_load(struct cm *cm, const char *path, const struct cm_load_options
 		return cm_fail(cm, -EINVAL,
 			       "'%.64s' is no name: it has a-z, 0-9 and _, and is shorter than %d",
 			       options->name, CM_NAME_LEN);
-	err = cm_object_open_file(cm, path, options->name, &object);
+	err = cm_lock_refuse(cm, "load a policy");
+	if (!err)
+		err = cm_object_open_file(cm, path, options->name, &object);
 	if (!err)
 		err = check_new(cm, object);
 	if (!err)
@@ -236,8 +238,10 @@ int cm_policy_replace(struct cm *cm, const char *name, const char *path)
 {
 	_cleanup_object_ struct cm_object *old = NULL, *new = NULL;
 	_cleanup_pack_ struct cm_pack *pack = NULL;
-	int err = open_loaded(cm, name, &old);
+	int err = cm_lock_refuse(cm, "replace a policy");
 
+	if (!err)
+		err = open_loaded(cm, name, &old);
 	if (!err)
 		err = cm_object_open_file(cm, path, name, &new);
 	if (!err)
@@ -295,8 +299,10 @@ int cm_policy_set_priority(struct cm *cm, const char *name, uint32_t priority)
 {
 	_cleanup_object_ struct cm_object *object = NULL, *copy = NULL;
 	size_t i;
-	int err = open_loaded(cm, name, &object);
+	int err = cm_lock_refuse(cm, "change the order");
 
+	if (!err)
+		err = open_loaded(cm, name, &object);
 	if (!err)
 		err = cm_object_open(cm, name, &copy);
 	if (err || object->about.priority == priority)

@@ -2,6 +2,8 @@
 /*
  * Order after an interrupted call: what it has left is finished or undone before anything else.
  *
+ *	lock/		complete, or completed: nothing else can be under way then
+ *	locking/	not locked yet: removed
  *	building/	never in force: removed
  *	replacing/	complete, perhaps in force on some hooks: finished
  *	retired/	replaced: removed
@@ -13,7 +15,7 @@
 
 #include "internal.h"
 
-static const char *const traces[] = { "building", "replacing", "retired" };
+static const char *const traces[] = { "locking", "building", "replacing", "retired" };
 
 struct survey {
 	size_t packs;
@@ -57,6 +59,8 @@ bool cm_needs_recovery(struct cm *cm)
 
 	if (!cm_pin_exists(CM_PINS))
 		return false;
+	if (cm_lock_state(cm) != CM_LOCK_NONE)
+		return cm_lock_state(cm) == CM_LOCK_BEGUN;
 	for (i = 0; i < sizeof(traces) / sizeof(*traces); i++)
 		if (cm_pin_path(cm, path, "%s", traces[i]) || cm_pin_exists(path))
 			return true;
@@ -110,8 +114,13 @@ static int remove_trace(struct cm *cm, const char *name)
 
 int cm_recover(struct cm *cm)
 {
-	int err = remove_trace(cm, "building");
+	int err;
 
+	if (cm_lock_state(cm) != CM_LOCK_NONE)
+		return cm_lock_finish(cm);
+	err = remove_trace(cm, "locking");
+	if (!err)
+		err = remove_trace(cm, "building");
 	if (!err)
 		err = cm_policy_finish_replacing(cm);
 	if (!err)

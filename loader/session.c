@@ -135,7 +135,8 @@ int cm_open(unsigned int flags, struct cm **ret)
 		if (!err && !(flags & CM_OPEN_WRITE))
 			err = lock(cm, LOCK_SH);
 	}
-	if (!err && (flags & CM_OPEN_WRITE))
+	cm->locked = cm_lock_state(cm) == CM_LOCK_COMPLETE;
+	if (!err && (flags & CM_OPEN_WRITE) && !cm->locked)
 		cm_door_sync(cm);
 	return err;
 }

@@ -47,6 +47,7 @@ static const struct {
 	{ BPF_LINK_CREATE, "bpf-attach" },
 	{ BPF_MAP_UPDATE_BATCH, "bpf-map-update" },
 	{ BPF_MAP_DELETE_BATCH, "bpf-map-delete" },
+	{ BPF_MAP_FREEZE, "bpf-map-freeze" },
 };
 
 static void die(const char *what)

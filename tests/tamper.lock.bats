@@ -1,0 +1,328 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2154 # helpers.bash and bats set them
+# checmate lock: the tamper matrix. Each way is tried as root with all capabilities, and is refused with
+# the errno that is named, or does no harm: what was forbidden before is forbidden afterwards. The file
+# has a guest of its own, which stays locked.
+
+load helpers
+
+yama=$pins/packs/yama
+attempts=$programs/lock-try
+
+# tampering EXPECTED ARG...: of lock-try
+tampering() {
+	equal "lock-try ${*:2}" "$1" "$("$attempts" "${@:2}")"
+}
+
+# fails MESSAGE COMMAND...: with that in what it says
+fails() {
+	local message=$1 said
+	shift
+	if said=$("$@" 2>&1); then
+		fail "$*" "a failure" "success"
+	fi
+	[[ $said == *"$message"* ]] || fail "$*" "$message" "$said"
+}
+
+# What the policies forbid is still forbidden, with the errno it had.
+holds() {
+	target
+	attempt EPERM "" attach
+	attempt EPERM a attach
+	equal "a port too low, in a" EACCES "$(in_cgroup a "$attempts" bind 1000)"
+	equal "the same outside" OK "$("$attempts" bind 1000)"
+	equal "a port high enough, in a" OK "$(in_cgroup a "$attempts" bind 1001)"
+	end_background
+}
+
+btf_id() {
+	sed -nE "s/^\[([0-9]+)\] FUNC '$1' .*/\1/p" "$BATS_FILE_TMPDIR/btf"
+}
+
+# killed_after "KIND COUNT": lock, which did not come to its end
+killed_after() {
+	local stopped
+	# shellcheck disable=SC2086 # two words
+	stopped=$("$programs/lifecycle-kill" $1 "$top/build/checmate" lock)
+	[[ $stopped != end ]] || fail "lock killed after $1" "killed" "ended"
+}
+
+setup_file() {
+	bpftool btf dump file /sys/kernel/btf/vmlinux | grep -E \
+		"FUNC '(bpf_lsm_(ptrace_access_check|task_getpgid|bpf|inode_unlink)|security_ptrace_access_check|bpf_iter_bpf_map_elem)'" \
+		>"$BATS_FILE_TMPDIR/btf"
+	new_cgroup a
+	checmate 0 enable yama ptrace_scope=1
+	checmate 0 enable yama --cgroup /sys/fs/cgroup/a ptrace_scope=2
+	checmate 0 load build/tests/bpf/lock.bpf.o --cgroup /sys/fs/cgroup/a low=1000
+}
+
+teardown() {
+	end_background
+}
+
+# --- until it is locked
+
+@test "nothing is locked while nothing is in force" {
+	[[ ! -e $pins/lock ]]
+}
+
+@test "a BPF program that is there already and could undo a policy keeps lock from being done: it is named" {
+	background "$attempts" hold 29 27 "$(btf_id bpf_lsm_ptrace_access_check)"
+	remember
+	refused 1 "*BPF program * (stranger) could undo the policies*" lock
+	unchanged
+	[[ ! -e $pins/lock && ! -e $pins/locking ]]
+}
+
+@test "lock from another mount namespace is refused and changes nothing" {
+	remember
+	fails "another mount namespace" unshare -m "$top/build/checmate" lock
+	unchanged
+}
+
+@test "a lock that is killed has not happened, or is completed by the next call, and loosens nothing" {
+	local step last
+	# One guest sees one kill after the point of no return, the rename: in each of them another.
+	case $CHECMATE_KERNEL in
+	6.1) last="rename 1" ;;
+	6.12) last="bpf-map-freeze 6" ;;
+	*) last="bpf-map-freeze 30" ;;
+	esac
+	remember
+	for step in "mkdir 1" "bpf-prog-load 9" "bpf-pin 1" "bpf-attach 1" "bpf-pin 9" \
+		"bpf-map-update 1" "bpf-map-update 40" "bpf-attach 13"; do
+		killed_after "$step"
+		checmate 0 status -j
+		[[ ! -e $pins/lock && ! -e $pins/locking ]] || fail "after $step" "no traces" "traces"
+		unchanged
+		holds
+	done
+	killed_after "$last"
+	[[ -e $pins/lock ]]
+	holds
+	checmate 0 status
+	[[ $output == *"locked until reboot"* ]] || fail "status after $last" "locked" "$output"
+	holds
+}
+
+# --- a. the command
+
+@test "a second lock says so: one line" {
+	refused 1 "checmate: already locked: that holds until reboot" lock
+}
+
+@test "status and doctor show that it is locked" {
+	checmate 0 status -j
+	jq -e 'all(.[]; .locked)' <<<"$output"
+	checmate 0 doctor
+	[[ $output == *"locked until reboot"* ]]
+}
+
+@test "disable, unload, replace, load, enable and permissive are refused, for each scope" {
+	remember
+	local a=/sys/fs/cgroup/a
+	refused 1 "*locked until reboot" disable yama
+	refused 1 "*locked until reboot" disable yama --cgroup $a
+	refused 1 "*locked until reboot" unload lock_test
+	refused 1 "*locked until reboot" replace lock_test build/tests/bpf/lock.bpf.o
+	refused 1 "*locked until reboot" load build/examples/port-one.bpf.o
+	refused 1 "*locked until reboot" enable yama --cgroup $a ptrace_scope=0
+	refused 1 "*locked until reboot" mode yama permissive
+	refused 1 "*locked until reboot" mode yama permissive --cgroup $a
+	unchanged
+	holds
+}
+
+@test "set below the value is refused, for the system and a cgroup" {
+	remember
+	checmate 1 set "$knob=0"
+	checmate 1 set "$knob=1" --cgroup /sys/fs/cgroup/a
+	unchanged
+	holds
+}
+
+# --- b. names of the pins
+
+@test "rm, mv, ln, touch, mkdir, ln -s of and among the pins: EPERM" {
+	remember
+	local denied="Operation not permitted"
+	fails "$denied" rm -r "$pins"
+	fails "$denied" rm "$yama/state"
+	fails "$denied" rmdir "$yama"
+	fails "$denied" mv "$pins" /sys/fs/bpf/elsewhere
+	fails "$denied" mv "$yama/rows" /sys/fs/bpf/rows
+	fails "$denied" mv "$pins/lock" "$pins/locking"
+	fails "$denied" ln "$yama/rows" /sys/fs/bpf/rows
+	fails "$denied" ln -s /tmp "$pins/building"
+	fails "$denied" mkdir "$pins/building"
+	fails "$denied" bpftool map create "$pins/packs/x" type array key 4 value 4 entries 1 name x
+	unchanged
+}
+
+@test "names beside them are as free as before" {
+	bpftool map create /sys/fs/bpf/x type array key 4 value 4 entries 1 name x
+	mv /sys/fs/bpf/x /sys/fs/bpf/y
+	mkdir /sys/fs/bpf/z
+	rmdir /sys/fs/bpf/z
+	rm /sys/fs/bpf/y
+}
+
+# --- c. the mount
+
+@test "umount, also -l and -f, of the bpf file system or of what it is mounted on: EPERM" {
+	local place
+	for place in /sys/fs/bpf /sys /; do
+		tampering EPERM umount $place 0
+		tampering EPERM umount $place 1
+		tampering EPERM umount $place 2
+	done
+	holds
+}
+
+@test "umount in another namespace, which spreads: EPERM; where it does not spread it works" {
+	mount --make-rshared /
+	fails "" unshare -m --propagation shared umount -l /sys/fs/bpf
+	fails "" unshare -m --propagation shared umount -l /sys
+	unshare -m --propagation slave umount -l /sys/fs/bpf
+	unshare -m --propagation private umount -l /sys
+	mount --make-rprivate /
+	[[ -e $yama/state ]]
+	holds
+}
+
+@test "overmount, bind and remount on it: refused" {
+	fails "permission denied" mount -t tmpfs none /sys/fs/bpf
+	fails "permission denied" mount -t tmpfs none "$pins"
+	fails "permission denied" mount --bind /tmp "$yama"
+	fails "" mount -o remount,ro /sys/fs/bpf
+	[[ -e $yama/state ]]
+}
+
+@test "moving the mount away ends nothing, and it cannot be unmounted there either" {
+	mkdir -p /tmp/elsewhere
+	if mount --move /sys/fs/bpf /tmp/elsewhere; then
+		tampering EPERM umount /tmp/elsewhere 2
+		holds
+		mount --move /tmp/elsewhere /sys/fs/bpf
+	fi
+	checmate 0 status
+	holds
+}
+
+@test "other mounts come and go as before" {
+	mount -t tmpfs none /mnt
+	mkdir /mnt/x
+	umount /mnt
+}
+
+# --- d. bpf(2)
+
+@test "update, batch, delete, mmap for writing of maps, by pin and by id: EPERM" {
+	local map id
+	for map in state rows scopes cache counters map_relations; do
+		id=$(bpftool -j map show pinned "$yama/$map" | jq .id)
+		tampering EPERM update "$yama/$map"
+		tampering EPERM update "id:$id"
+		tampering EPERM batch "$yama/$map"
+		tampering EPERM delete "$yama/$map"
+		tampering EPERM take "$yama/$map"
+	done
+	for map in state cache counters; do
+		tampering EPERM mmap "$yama/$map"
+	done
+	for map in ours shapes state; do
+		tampering EPERM update "$pins/lock/$map"
+		tampering EPERM delete "$pins/lock/$map"
+	done
+	holds
+}
+
+@test "a change of the chains: EPERM" {
+	tampering EPERM chain "$pins/hooks/ptrace_access_check/root"
+	tampering EPERM delete "$pins/hooks/ptrace_access_check/root"
+	tampering EPERM chain "$yama/next_ptrace_access_check"
+	tampering EPERM delete "$yama/next_ptrace_access_check"
+	holds
+}
+
+@test "detach and update of links: EPERM, or the kernel knows no such thing for them" {
+	tampering EPERM detach "$pins/lock/link_cm_guard_sysctl"
+	tampering EPERM change "$pins/lock/link_cm_guard_sysctl"
+	tampering EPERM change-shared "$pins/lock/link_cm_guard_sysctl"
+	tampering EPERM detach "$pins/packs/lock_test/link_cm_bind4"
+	tampering EPERM change "$pins/packs/lock_test/link_cm_bind4"
+	tampering EOPNOTSUPP detach "$pins/hooks/ptrace_access_check/link"
+	tampering EINVAL change "$pins/hooks/ptrace_access_check/link"
+	holds
+}
+
+@test "a new program that has one of the maps, or a map of maps into which one fits: EPERM" {
+	tampering EPERM uses "$yama/rows"
+	tampering EPERM uses "$yama/state"
+	tampering EPERM uses-inner "$yama/rows"
+	tampering EPERM uses-inner "$yama/scopes"
+	tampering EPERM uses "$pins/lock/state"
+	bpftool map create /sys/fs/bpf/x type array key 4 value 3000 entries 1 name x
+	tampering OK uses /sys/fs/bpf/x
+	tampering OK uses-inner /sys/fs/bpf/x
+	rm /sys/fs/bpf/x
+}
+
+# --- e. the module
+
+@test "the file under /proc/sys cannot be written lower" {
+	[[ -e $knob_file ]] || skip "no module for this kernel"
+	remember
+	fails "Operation not permitted" tee "$knob_file" <<<0
+	unchanged
+	holds
+}
+
+@test "unloading the module does no harm: the value stays" {
+	[[ -e $knob_file ]] || skip "no module for this kernel"
+	rmmod checmate || true
+	value 1
+	holds
+	[[ -e $knob_file ]] || modprobe checmate
+}
+
+# --- h. in front
+
+@test "a new LSM program on a hook of a policy or of the guard: EPERM; on another it may be" {
+	local hook
+	for hook in bpf_lsm_ptrace_access_check bpf_lsm_bpf bpf_lsm_inode_unlink; do
+		tampering EPERM load 29 27 "$(btf_id "$hook")"
+		tampering EPERM front "$(btf_id "$hook")"
+		tampering EPERM load 29 43 "$(btf_id "$hook")"
+	done
+	tampering OK load 29 27 "$(btf_id bpf_lsm_task_getpgid)"
+	holds
+}
+
+@test "fmod_ret on a security_ function, and an iterator over a map's elements: EPERM" {
+	tampering EPERM load 26 26 "$(btf_id security_ptrace_access_check)"
+	tampering EPERM load 26 28 "$(btf_id bpf_iter_bpf_map_elem)"
+	holds
+}
+
+@test "another program on socket addresses where a policy has one: EPERM; elsewhere it may be" {
+	tampering EPERM sockaddr /sys/fs/cgroup 8 legacy
+	tampering EPERM sockaddr /sys/fs/cgroup/a 8 link
+	tampering OK sockaddr /sys/fs/cgroup/a 10 link
+	holds
+}
+
+@test "switching ftrace off, on which BPF programs hang: refused" {
+	fails "Operation not" tee /proc/sys/kernel/ftrace_enabled <<<0
+	equal ftrace_enabled 1 "$(</proc/sys/kernel/ftrace_enabled)"
+	holds
+}
+
+# --- i. processes
+
+@test "no process of ours is there that could be killed" {
+	equal "processes" "" "$(pgrep -x checmate || true)"
+	holds
+}
