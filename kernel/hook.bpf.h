@@ -100,6 +100,30 @@ static __always_inline long cm_errno(long verdict)
 	CM_RULE_(HOOK, static __noinline long cm_full__##HOOK, ##ARGS)
 
 /*
+ * CM_JUMP, cm_jump - go on at another policy of the chain, past those in between
+ * @HOOK: as in CM_HOOK
+ * @POLICY: the name it is loaded under, not in quotes
+ *
+ * CM_JUMP() declares, before the rule; in the rule: return cm_jump(HOOK, POLICY). That policy's rule
+ * is asked next, and the chain goes on behind it. Where it is not loaded, has no rule on this hook,
+ * or stands before this one in the order, the next policy is asked as after CM_ALLOW. A jump leads
+ * forward only, so no chain is endless.
+ */
+#define CM_JUMP(HOOK, POLICY)                                                                      \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                                             \
+		__uint(max_entries, 1);                                                            \
+		__type(key, __u32);                                                                \
+		__type(value, __u32);                                                              \
+	} cm_jump__##HOOK##__##POLICY SEC(".maps")
+
+#define cm_jump(HOOK, POLICY)                                                                      \
+	({                                                                                         \
+		bpf_tail_call(ctx, &cm_jump__##HOOK##__##POLICY, 0);                               \
+		CM_ALLOW;                                                                          \
+	})
+
+/*
  * CM_SOCKADDR - a rule where a process names a socket address, which may be rewritten
  * @PLACE: bind4, bind6, connect4, connect6, sendmsg4, sendmsg6 (UDP only)
  * @ADDRESS: name for the struct bpf_sock_addr, whose user_ip4, user_ip6 and user_port may be written

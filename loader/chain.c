@@ -153,6 +153,7 @@ static int collect_node(struct cm *cm, const char *pack, void *arg)
 	if (err)
 		return err;
 	snprintf(node->pack, sizeof(node->pack), "%s", pack);
+	node->parent = collect->parent;
 	node->priority = about.priority;
 	node->sequence = about.sequence;
 	node->fresh = collect->replacing || phase == CM_PHASE_ENABLING;
@@ -271,6 +272,8 @@ int cm_chain_apply(struct cm *cm, const char *hook)
 
 	if (!err)
 		err = open_root(cm, hook, &root);
+	if (!err)
+		err = cm_jump_clear(cm, hook, &chain);
 	for (fresh = 1; fresh >= 0; fresh--) {
 		for (i = 0; !err && i < chain.nr; i++) {
 			node = &chain.nodes[i];
@@ -279,7 +282,9 @@ int cm_chain_apply(struct cm *cm, const char *hook)
 						i + 1 < chain.nr ? node + 1 : NULL);
 		}
 	}
-	return err ? err : set_entry(cm, hook, root, chain.nr ? chain.nodes : NULL);
+	if (!err)
+		err = set_entry(cm, hook, root, chain.nr ? chain.nodes : NULL);
+	return err ? err : cm_jump_set(cm, hook, &chain);
 }
 
 /* A hook whose chain is empty loses its dispatcher. */

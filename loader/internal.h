@@ -11,6 +11,7 @@
  *	layout.c	do two objects agree on knobs and maps?
  *	chain.c		dispatcher and order of a hook
  *	pack.c		enable, disable, mode
+ *	jump.c		from one policy of a chain to another
  *	shared.c	maps that policies share by name
  *	policy.c	load from a file, replace, change the order
  *	build.c		a policy's programs, maps and pins, complete, not in force
@@ -211,6 +212,7 @@ bool cm_layout_same_counters(const struct cm_object *old, const struct cm_object
 /* chain.c */
 struct cm_node {
 	char pack[CM_NAME_LEN];
+	const char *parent; /* of its directory: "packs" or "replacing" */
 	uint32_t priority;
 	uint64_t sequence;
 	int program_fd;
@@ -342,6 +344,12 @@ bool cm_cgroup_has_children(struct cm *cm, const char *path);
 
 /* event.c */
 int cm_events_open(struct cm *cm, bool create, int *ret_fd);
+
+/* jump.c */
+bool cm_jump_is(const char *map);
+int cm_jump_pin(struct cm *cm, const struct cm_object *object, const char *dir);
+int cm_jump_clear(struct cm *cm, const char *hook, const struct cm_chain *chain);
+int cm_jump_set(struct cm *cm, const char *hook, const struct cm_chain *chain);
 
 /* shared.c */
 bool cm_shared_is(const struct cm_object *object, const struct bpf_map *map);
