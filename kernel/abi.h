@@ -11,6 +11,8 @@
 #include <linux/types.h>
 #endif
 
+#define CM_ASSERT(cond, what) _Static_assert(cond, what)
+
 /* Layout version. An object or a pin of another version is refused, never guessed at. */
 #define CM_ABI 2
 
@@ -98,7 +100,7 @@ enum cm_phase {
 struct cm_state {
 	__u32 abi;
 	__u32 phase;	   /* enum cm_phase; programs do not read it */
-	__u32 generation;  /* of cached answers; 20 bits used */
+	__u32 generation;  /* of cached answers; counts in steps of CM_ROWS */
 	__u32 nr_scopes;   /* never less than the number of cgroup scopes in force */
 	__u32 system_mode; /* enum cm_mode of the root scope */
 	__u32 system_enabled;
@@ -126,9 +128,7 @@ struct cm_value {
 };
 
 /* A cached answer: cgroup id (32 bits) | generation (20) | row (12). */
-#define CM_CACHE_ROW_BITS	 12
-#define CM_CACHE_GENERATION_BITS 20
-#define CM_CACHE_GENERATION_MASK ((1u << CM_CACHE_GENERATION_BITS) - 1)
+CM_ASSERT(CM_ROWS == 1 << 12, "generation and row share 32 bits");
 
 /* One line of a hook's counters per CPU: section ".bss.cm_counters", variable cm_counters__HOOK. */
 enum cm_counter {
@@ -204,8 +204,6 @@ struct cm_event {
 
 #define CM_EVENT_SHORT __builtin_offsetof(struct cm_event, fields)
 
-#define CM_ASSERT(cond, what) _Static_assert(cond, what)
-
 CM_ASSERT(sizeof(struct cm_pack_decl) == 240, "cm_pack_decl layout");
 CM_ASSERT(sizeof(struct cm_knob_decl) == 288, "cm_knob_decl layout");
 CM_ASSERT(sizeof(struct cm_state) == 32, "cm_state layout");
@@ -214,6 +212,5 @@ CM_ASSERT(sizeof(struct cm_party) == 48, "cm_party layout");
 CM_ASSERT(sizeof(struct cm_field) == 56, "cm_field layout");
 CM_ASSERT(CM_EVENT_SHORT == 280, "cm_event layout");
 CM_ASSERT(sizeof(struct cm_event) == 280 + CM_FIELDS * 56, "cm_event layout");
-CM_ASSERT(CM_ROWS == 1 << CM_CACHE_ROW_BITS, "a row number fits a cached answer");
 
 #endif /* CM_ABI_H */

@@ -136,6 +136,20 @@ static __always_inline __u32 cm_scope_of(struct task_struct *task)
 }
 
 /*
+ * cm_is_outside - is a task with these cgroups (task->cgroups) in no scope, and known to be?
+ *
+ * For the quick part of a hook. Where it is false, *ret_scope is what cm_scope_of() would give, or
+ * CM_ROW_UNKNOWN: that is still to be found out.
+ */
+static __always_inline bool cm_is_outside(struct css_set *cgroups, __u32 *ret_scope)
+{
+	return cm_known_outside(cgroups->dfl_cgrp, ret_scope);
+}
+
+/* cm_system - a knob's value for the whole system, whatever its mode */
+#define cm_system(NAME) cm_state.system[cm_index__##NAME]
+
+/*
  * cm_value_of - a knob's value in a scope that cm_scope_of() gave: { enforced, shadow }
  *
  * `enforced` is the strictest value among the scopes in enforce mode from there up to the root;

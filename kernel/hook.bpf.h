@@ -11,16 +11,19 @@
  * The verifier of 6.12+ wants to see that a verdict is 0 or an errno; in 64 bits throughout, or it
  * loses what it knows of the number.
  */
-static __always_inline long cm_errno(long verdict)
+static __always_inline long cm_errno(long verdict, bool may_handle)
 {
-	if (verdict == CM_HANDLED)
+	if (may_handle && verdict == CM_HANDLED)
 		return CM_HANDLED;
 	return verdict < -4095 || verdict > 0 ? -EPERM : verdict;
 }
 
+#define CM_MAY_HANDLE_(HOOK) (!__builtin_strcmp(#HOOK, "task_prctl"))
+
 /*
- * What a hook has beside its program: cm_next holds the program of the policy behind this one in the
- * hook's chain, or nothing. An array of one, with a constant index: the JIT makes it a direct jump.
+ * What a hook has beside its program: cm_next holds the program of the policy behind this one in
+ * the hook's chain, or nothing. An array of one, with a constant index: the JIT makes it a direct
+ * jump.
  */
 #define CM_HOOK_PARTS_(HOOK)                                                                       \
 	struct {                                                                                   \
@@ -36,23 +39,17 @@ static __always_inline long cm_errno(long verdict)
 		return 0;                                                                          \
 	}
 
-/* @HERE: the place's counters, a constant in what is inlined: cm_deny() finds them by that name. */
-#define CM_CALL_(RESULT, FUNCTION, HERE, ARGS...)                                                       \
+#define CM_PARAMETERS_(ARGS...) volatile cm_counter_line *cm_here, unsigned long long *ctx, ##ARGS
+
+/*
+ * A call whose arguments get the hook's types. The first one is the place's counters, a constant in
+ * what is inlined: cm_deny() finds them by the name cm_here.
+ */
+#define CM_CALL_(ASSIGNMENT...)                                                                    \
 	_Pragma("GCC diagnostic push")                                                             \
 	_Pragma("GCC diagnostic ignored \"-Wint-conversion\"")                                     \
-	RESULT = FUNCTION(HERE, ___bpf_ctx_cast(ARGS));                                                 \
+	ASSIGNMENT;                                                                                \
 	_Pragma("GCC diagnostic pop")
-
-#define CM_RULE_(HOOK, PROGRAM, ARGS...)                                                           \
-	static __always_inline long cm_rule__##HOOK(volatile cm_counter_line *cm_here, unsigned long long *ctx, ##ARGS);              \
-	PROGRAM(unsigned long long *ctx)                                                           \
-	{                                                                                          \
-		long verdict;                                                                      \
-                                                                                                   \
-		CM_CALL_(verdict, cm_rule__##HOOK, cm_counters__##HOOK, ARGS)                                           \
-		return verdict ? cm_errno(verdict) : cm_continue__##HOOK(ctx);                     \
-	}                                                                                          \
-	static __always_inline long cm_rule__##HOOK(volatile cm_counter_line *cm_here, unsigned long long *ctx, ##ARGS)
 
 /*
  * CM_HOOK - a rule on an LSM hook
@@ -68,46 +65,83 @@ static __always_inline long cm_errno(long verdict)
  */
 #define CM_HOOK(HOOK, ARGS...)                                                                     \
 	CM_HOOK_PARTS_(HOOK)                                                                       \
-	CM_RULE_(HOOK, SEC("lsm/" #HOOK) long cm_##HOOK, ##ARGS)
+	static __always_inline long cm_rule__##HOOK(CM_PARAMETERS_(ARGS));                         \
+	SEC("lsm/" #HOOK)                                                                          \
+	long cm_##HOOK(unsigned long long *ctx)                                                    \
+	{                                                                                          \
+		long verdict;                                                                      \
+                                                                                                   \
+		CM_CALL_(verdict = cm_rule__##HOOK(cm_counters__##HOOK, ___bpf_ctx_cast(ARGS)))    \
+		return verdict ? cm_errno(verdict, CM_MAY_HANDLE_(HOOK)) : cm_continue__##HOOK(ctx); \
+	}                                                                                          \
+	static __always_inline long cm_rule__##HOOK(CM_PARAMETERS_(ARGS))
 
 /*
  * CM_HOOK_QUICK, CM_HOOK_FULL - the same in two parts, for a hook that is called often
  *
- * The first body returns true if no scope can object, and is all that such a call pays: the JIT
- * saves and restores in a program what its whole body needs, so the full rule is not part of it. The
- * second body follows the first in the file and is as with CM_HOOK.
+ * The first body is the hook's program, and all that a call pays which it ends with cm_done(HOOK):
+ * the JIT saves and restores in a program what its whole body needs, so the full rule is not part
+ * of it. `return cm_ask(HOOK, number)` asks the second body, which gets the number as `hint`: what
+ * has been found out by then. The second body follows the first in the file and is as with CM_HOOK.
  */
 #define CM_HOOK_QUICK(HOOK, ARGS...)                                                               \
 	CM_HOOK_PARTS_(HOOK)                                                                       \
-	static __always_inline bool cm_quick__##HOOK(volatile cm_counter_line *cm_here, unsigned long long *ctx, ##ARGS);             \
-	static __noinline long cm_full__##HOOK(unsigned long long *ctx);                           \
+	static __always_inline long cm_quick__##HOOK(CM_PARAMETERS_(ARGS));                        \
+	static __noinline long cm_full__##HOOK(unsigned long long *ctx, __u32 hint);               \
 	SEC("lsm/" #HOOK)                                                                          \
 	long cm_##HOOK(unsigned long long *ctx)                                                    \
 	{                                                                                          \
-		bool allowed;                                                                      \
-                                                                                                   \
-		CM_CALL_(allowed, cm_quick__##HOOK, cm_counters__##HOOK, ARGS)                                          \
-		if (allowed) {                                                                     \
-			cm_continue__##HOOK(ctx);                                                  \
-			/* An exit of its own saves the jump to a common one. */                   \
-			asm volatile("r0 = 0\nexit" ::: "r0");                                     \
-		}                                                                                  \
-		return cm_errno(cm_full__##HOOK(ctx));                                             \
+		CM_CALL_(return cm_quick__##HOOK(cm_counters__##HOOK, ___bpf_ctx_cast(ARGS)))      \
 	}                                                                                          \
-	static __always_inline bool cm_quick__##HOOK(volatile cm_counter_line *cm_here, unsigned long long *ctx, ##ARGS)
+	static __always_inline long cm_quick__##HOOK(CM_PARAMETERS_(ARGS))
+
+/* The hint gets its register here, and not before the branch that leads here. */
+#define cm_ask(HOOK, HINT)                                                                         \
+	({                                                                                         \
+		__u32 hint_ = HINT;                                                                \
+                                                                                                   \
+		asm volatile("" : "+r"(hint_));                                                    \
+		cm_errno(cm_full__##HOOK(ctx, hint_), CM_MAY_HANDLE_(HOOK));                       \
+	})
+
+/*
+ * No objection, and no more to do. The first exit of a program is the short one. The compiler is
+ * not told that it does not come back, for it would think that unlikely: what follows must be
+ * reached in another way, too.
+ */
+#define cm_done(HOOK)                                                                              \
+	do {                                                                                       \
+		cm_continue__##HOOK(ctx);                                                          \
+		asm volatile("r0 = 0\nexit # %=" ::: "r0");                                        \
+	} while (0)
+
+/* The same on a way that is to make no other one longer. */
+#define cm_done_apart(HOOK)                                                                        \
+	do {                                                                                       \
+		cm_done(HOOK);                                                                     \
+		__builtin_unreachable();                                                           \
+	} while (0)
 
 #define CM_HOOK_FULL(HOOK, ARGS...)                                                                \
-	CM_RULE_(HOOK, static __noinline long cm_full__##HOOK, ##ARGS)
+	static __always_inline long cm_rule__##HOOK(CM_PARAMETERS_(ARGS), __u32 hint);             \
+	static __noinline long cm_full__##HOOK(unsigned long long *ctx, __u32 hint)                \
+	{                                                                                          \
+		long verdict;                                                                      \
+                                                                                                   \
+		CM_CALL_(verdict = cm_rule__##HOOK(cm_counters__##HOOK, ___bpf_ctx_cast(ARGS), hint)) \
+		return verdict ? verdict : cm_continue__##HOOK(ctx);                               \
+	}                                                                                          \
+	static __always_inline long cm_rule__##HOOK(CM_PARAMETERS_(ARGS), __u32 hint)
 
 /*
  * CM_JUMP, cm_jump - go on at another policy of the chain, past those in between
  * @HOOK: as in CM_HOOK
  * @POLICY: the name it is loaded under, not in quotes
  *
- * CM_JUMP() declares, before the rule; in the rule: return cm_jump(HOOK, POLICY). That policy's rule
- * is asked next, and the chain goes on behind it. Where it is not loaded, has no rule on this hook,
- * or stands before this one in the order, the next policy is asked as after CM_ALLOW. A jump leads
- * forward only, so no chain is endless.
+ * CM_JUMP() declares, before the rule; in the rule: return cm_jump(HOOK, POLICY). That policy's
+ * rule is asked next, and the chain goes on behind it. Where it is not loaded, has no rule on this
+ * hook, or stands before this one in the order, the next policy is asked as after CM_ALLOW. A jump
+ * leads forward only, so no chain is endless.
  */
 #define CM_JUMP(HOOK, POLICY)                                                                      \
 	struct {                                                                                   \
@@ -126,7 +160,7 @@ static __always_inline long cm_errno(long verdict)
 /*
  * CM_SOCKADDR - a rule where a process names a socket address, which may be rewritten
  * @PLACE: bind4, bind6, connect4, connect6, sendmsg4, sendmsg6 (UDP only)
- * @ADDRESS: name for the struct bpf_sock_addr, whose user_ip4, user_ip6 and user_port may be written
+ * @ADDRESS: name for the struct bpf_sock_addr; user_ip4, user_ip6 and user_port may be written
  *
  * Not an LSM hook and in no chain: the kernel runs it for every process, directly, from the root of
  * cgroup v2, after the LSM hook of the same call. The body returns CM_ALLOW or -errno. The subject
@@ -139,7 +173,7 @@ static __always_inline long cm_errno(long verdict)
 	SEC("cgroup/" #PLACE)                                                                      \
 	int cm_##PLACE(struct bpf_sock_addr *ctx)                                                  \
 	{                                                                                          \
-		long verdict = cm_errno(cm_rule__##PLACE(cm_counters__##PLACE, ctx));              \
+		long verdict = cm_errno(cm_rule__##PLACE(cm_counters__##PLACE, ctx), false);       \
                                                                                                    \
 		if (verdict)                                                                       \
 			bpf_set_retval(verdict);                                                   \

@@ -89,27 +89,40 @@ static __noinline __u32 cm_row_walk(__u64 cgroup, __u64 id)
 	 */
 	__u32 generation = __sync_fetch_and_add(&cm_state.head.generation, 0);
 
-	generation &= CM_CACHE_GENERATION_MASK;
 	bpf_loop(CM_MAX_DEPTH, cm_walk_step, &walk, 0);
 	if (!walk.done)
 		return CM_ROW_UNKNOWN; /* fails closed: see cm_value_in() */
+	/* An id of more than 32 bits is resolved each time. */
 	if (!(id >> 32))
-		cm_cache[id & (CM_CACHE - 1)] =
-			id << 32 | (__u64)generation << CM_CACHE_ROW_BITS | walk.row;
+		cm_cache[id & (CM_CACHE - 1)] = id << 32 | generation | walk.row;
 	return walk.row;
+}
+
+/*
+ * Is it known already which row holds for tasks in @cgroup, and is it none (0)? *ret_row: the row,
+ * CM_ROW_UNKNOWN if it is not known. The likely answers are given by as few comparisons as can be.
+ */
+static __always_inline bool cm_known_outside(struct cgroup *cgroup, __u32 *ret_row)
+{
+	__u64 id = cgroup->kn->id;
+	__u64 cached = cm_cache[id & (CM_CACHE - 1)];
+	/* What is left is the row, if the answer is of this generation. */
+	__u32 row = (__u32)cached - cm_state.head.generation;
+
+	if (!row && cached >> 32 == id)
+		return true;
+	*ret_row = cached >> 32 == id && row < CM_ROWS ? row : CM_ROW_UNKNOWN;
+	return false;
 }
 
 /* Row that holds for tasks in @cgroup; 0 where no scope does. */
 static __always_inline __u32 cm_row_of(struct cgroup *cgroup)
 {
-	__u64 id = cgroup->kn->id;
-	__u64 cached = cm_cache[id & (CM_CACHE - 1)];
-	__u64 generation = cm_state.head.generation & CM_CACHE_GENERATION_MASK;
+	__u32 row;
 
-	/* An id of more than 32 bits never matches: it is resolved each time. */
-	if (cached >> CM_CACHE_ROW_BITS == (id << CM_CACHE_GENERATION_BITS | generation))
-		return cached & (CM_ROWS - 1);
-	return cm_row_walk((__u64)cgroup, id);
+	if (cm_known_outside(cgroup, &row))
+		return 0;
+	return row == CM_ROW_UNKNOWN ? cm_row_walk((__u64)cgroup, cgroup->kn->id) : row;
 }
 
 static __always_inline __s32 cm_strict(__u32 rule, __s32 a, __s32 b)

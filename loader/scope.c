@@ -169,7 +169,7 @@ static void raise_ceiling(struct cm_pack *pack, const struct cm_scope_record *re
 static int publish(struct cm *cm, struct cm_pack *pack, const struct cm_scope_record *records,
 		   size_t nr)
 {
-	uint32_t generation = (pack->state->generation + 1) & CM_CACHE_GENERATION_MASK;
+	uint32_t generation = pack->state->generation + CM_ROWS;
 	_cleanup_free_ char *zeros = NULL;
 	uint32_t zero = 0;
 	size_t i, j;
@@ -183,7 +183,7 @@ static int publish(struct cm *cm, struct cm_pack *pack, const struct cm_scope_re
 		err = bpf_map_update_elem(pack->cache_fd, &zero, zeros, BPF_ANY);
 		if (err)
 			return cm_fail(cm, err, "cannot clear the cache of %s", pack->name);
-		__atomic_store_n(&pack->state->generation, 1, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&pack->state->generation, CM_ROWS, __ATOMIC_SEQ_CST);
 	}
 	for (i = 0; i < cm_object_nr_values(pack->object); i++) {
 		const struct cm_knob_decl *knob = cm_object_value(pack->object, i);

@@ -254,6 +254,7 @@ event() {
 
 @test "control characters, quotes and backslashes of a command line or a name arrive escaped" {
 	local odd=$'a\nb\tc\e[31m"\\\x01\x7f\xff'
+	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR"
 	cp "$try" "$BATS_TEST_TMPDIR/"$'e\n"x'
 	background as_user "$BATS_TEST_TMPDIR/"$'e\n"x' pause any "$odd" >"$BATS_TEST_TMPDIR/said"
 	target=$started

@@ -289,16 +289,22 @@ static __always_inline const char *forbids_traceme(__s32 scope, bool capable)
 	return reason_no_attach;
 }
 
-/* The value that binds two tasks; none of ours where the native one is at least as strict. */
+/*
+ * The value that binds two tasks; none of ours where the native one is at least as strict.
+ * @scope_a: the scope of both, CM_ROW_UNKNOWN if that has to be found out.
+ */
 static __always_inline struct cm_value both_sides(struct task_struct *a, struct task_struct *b,
-						  volatile cm_counter_line *counters)
+						  __u32 scope_a, volatile cm_counter_line *counters)
 {
-	__u32 scope_a = cm_scope_of(a), scope_b = scope_a;
 	struct cm_value scope, other;
+	__u32 scope_b = scope_a;
 	__s32 native = 0;
 
-	if (b->cgroups != a->cgroups)
-		scope_b = cm_scope_of(b);
+	if (scope_a == CM_ROW_UNKNOWN) {
+		scope_a = scope_b = cm_scope_of(a);
+		if (b->cgroups != a->cgroups)
+			scope_b = cm_scope_of(b);
+	}
 	if (scope_a == CM_ROW_UNKNOWN || scope_b == CM_ROW_UNKNOWN)
 		cm_count_in(counters, CM_COUNT_ERROR);
 	scope = cm_value_of(scope_a, ptrace_scope);
@@ -316,24 +322,43 @@ static __always_inline struct cm_value both_sides(struct task_struct *a, struct 
 	return scope;
 }
 
+/*
+ * Most often a debugger and its own child, or near descendant, and no scope stricter than
+ * relational (a target that has just been reaped has no mm and no files left to give away), or two
+ * tasks in no scope. The hint is the scope of both tasks, CM_ROW_UNKNOWN where that is to be found
+ * out.
+ */
 CM_HOOK_QUICK(ptrace_access_check, struct task_struct *child, unsigned int mode)
 {
+	struct css_set *cgroups, *target_cgroups;
 	struct task_struct *current;
+	__u32 scope;
 
 	if (!(mode & PTRACE_MODE_ATTACH))
-		return true;
-	/*
-	 * Most often a debugger and its own child, and no scope stricter than relational. (A child
-	 * that has just been reaped has no mm and no files left to give away.)
-	 */
+		goto done;
 	if (cm_ceiling(ptrace_scope) != SCOPE_RELATIONAL)
-		return false;
+		goto stricter;
 	current = cm_current();
 	/* Not `child`: that would be kept in a register across the call, which costs two. */
-	if (((struct task_struct *)ctx[0])->real_parent != current)
-		return false;
+	child = (struct task_struct *)ctx[0];
+	if (child->real_parent != current && !is_near_descendant(current->group_leader, child))
+		goto ask;
 	cm_count(ptrace_access_check, CM_COUNT_ALLOWED);
-	return true;
+done:
+	cm_done(ptrace_access_check);
+ask:
+	return cm_ask(ptrace_access_check, CM_ROW_UNKNOWN);
+stricter:
+	if (cm_system(ptrace_scope) != SCOPE_DISABLED)
+		goto ask;
+	cgroups = cm_current()->cgroups;
+	target_cgroups = ((struct task_struct *)ctx[0])->cgroups;
+	if (!cm_is_outside(cgroups, &scope))
+		return cm_ask(ptrace_access_check,
+			      target_cgroups == cgroups ? scope : CM_ROW_UNKNOWN);
+	if (target_cgroups != cgroups && !cm_is_outside(target_cgroups, &scope))
+		goto ask;
+	cm_done_apart(ptrace_access_check);
 }
 
 CM_HOOK_FULL(ptrace_access_check, struct task_struct *child, unsigned int mode)
@@ -345,7 +370,7 @@ CM_HOOK_FULL(ptrace_access_check, struct task_struct *child, unsigned int mode)
 	if (cm_ceiling(ptrace_scope) == SCOPE_DISABLED)
 		return CM_ALLOW;
 	attach.tracer = cm_current();
-	scope = both_sides(attach.tracer, child, cm_counters__ptrace_access_check);
+	scope = both_sides(attach.tracer, child, hint, cm_counters__ptrace_access_check);
 	if (scope.shadow == SCOPE_DISABLED)
 		return CM_ALLOW;
 	denied = forbids_attach(scope.enforced, &attach);
@@ -371,7 +396,7 @@ CM_HOOK(ptrace_traceme, struct task_struct *parent)
 	if (cm_ceiling(ptrace_scope) <= SCOPE_RELATIONAL)
 		return CM_ALLOW;
 	current = cm_current();
-	scope = both_sides(current, parent, cm_counters__ptrace_traceme);
+	scope = both_sides(current, parent, CM_ROW_UNKNOWN, cm_counters__ptrace_traceme);
 	if (scope.shadow <= SCOPE_RELATIONAL)
 		return CM_ALLOW;
 
@@ -514,8 +539,8 @@ static __noinline int set_ptracer(__u64 argument)
 
 /*
  * Where native Yama has the prctl it goes its own way, and what is declared to it holds here too.
- * In a hook's chain and not in a tracing program on the same function: such a one does not run where
- * another task was preempted in the midst of it.
+ * In a hook's chain and not in a tracing program on the same function: such a one does not run
+ * where another task was preempted in the midst of it.
  */
 CM_HOOK(task_prctl, int option, unsigned long argument)
 {

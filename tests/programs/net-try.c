@@ -86,8 +86,9 @@ static int bound(const char *port, int type)
 	socklen_t len = parse("127.0.0.1", port, &at);
 	int fd = socket(AF_INET, type, 0), one = 1;
 
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (!bind(fd, &at.any, len))
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (fd >= 0 && !bind(fd, &at.any, len))
 		return fd;
 	say(errno);
 	exit(0);
