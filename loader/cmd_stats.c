@@ -3,10 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <json-c/json.h>
-
 #include "cli.h"
-#include "output.h"
+#include "json.h"
+#include "show.h"
 
 static const struct {
 	enum cm_counter counter;
@@ -21,43 +20,53 @@ static const struct {
 	{ CM_COUNT_ERROR, "ERRORS", "errors" },
 };
 
-#define NR_SHOWN (sizeof(counters) / sizeof(counters[0]))
+_Static_assert(sizeof(counters) / sizeof(counters[0]) == STATS_SHOWN, "show.h says how many");
+
+void stats_headings(const char **ret)
+{
+	for (size_t c = 0; c < STATS_SHOWN; c++)
+		ret[c] = counters[c].heading;
+}
+
+void stats_cells(struct table *table, const struct cm_hook_stats *stats)
+{
+	for (size_t c = 0; c < STATS_SHOWN; c++)
+		table_count(table, stats->counters[counters[c].counter]);
+}
+
+void stats_json(struct json_object *json, const struct cm_hook_stats *stats)
+{
+	for (size_t c = 0; c < STATS_SHOWN; c++)
+		json_object_object_add(
+			json, counters[c].key,
+			output_need(json_object_new_uint64(stats->counters[counters[c].counter])));
+}
 
 static void print_json(const struct cm_hook_stats *stats, size_t nr)
 {
 	struct json_object *array = output_need(json_object_new_array());
 
 	for (size_t i = 0; i < nr; i++) {
-		struct json_object *json = output_need(json_object_new_object());
+		struct json_object *json = json_item(array);
 
-		json_object_object_add(json, "pack",
-				       output_string(stats[i].pack, sizeof(stats[i].pack)));
-		json_object_object_add(json, "hook",
-				       output_string(stats[i].hook, sizeof(stats[i].hook)));
-		for (size_t c = 0; c < NR_SHOWN; c++) {
-			uint64_t count = stats[i].counters[counters[c].counter];
-
-			json_object_object_add(json, counters[c].key,
-					       output_need(json_object_new_uint64(count)));
-		}
-		json_object_array_add(array, json);
+		json_text(json, "pack", stats[i].pack);
+		json_text(json, "hook", stats[i].hook);
+		stats_json(json, &stats[i]);
 	}
 	output_json(array);
 }
 
 static void print_text(const struct cm_hook_stats *stats, size_t nr)
 {
-	const char *headings[2 + NR_SHOWN] = { "PACK", "HOOK" };
+	const char *headings[2 + STATS_SHOWN] = { "PACK", "HOOK" };
 	struct table *table;
 
-	for (size_t c = 0; c < NR_SHOWN; c++)
-		headings[2 + c] = counters[c].heading;
-	table = table_new(2 + NR_SHOWN, headings, ~3u);
+	stats_headings(headings + 2);
+	table = table_new(2 + STATS_SHOWN, headings, ~3u);
 	for (size_t i = 0; i < nr; i++) {
 		table_cell(table, stats[i].pack);
 		table_cell(table, stats[i].hook);
-		for (size_t c = 0; c < NR_SHOWN; c++)
-			table_count(table, stats[i].counters[counters[c].counter]);
+		stats_cells(table, &stats[i]);
 	}
 	table_print(table);
 }
