@@ -130,8 +130,8 @@ install: all ## install below $(DESTDIR)$(PREFIX); the module too, if `make modu
 	$(Q)install -D -m 644 loader/checmate.8 $(mandir)/checmate.8
 	$(Q)install -D -m 644 loader/bash-completion $(compdir)/checmate
 	$(Q)install -d $(libdir)/pkgconfig
-	$(Q)sed 's,@PREFIX@,$(PREFIX),; s,@VERSION@,$(VERSION),' loader/checmate.pc.in \
-		>$(libdir)/pkgconfig/checmate.pc
+	$(Q)sed 's,@PREFIX@,$(PREFIX),; s,@VERSION@,$(VERSION),; s,@ARCH@,$(ARCH),; s,@MULTIARCH@,$(MULTIARCH),' \
+		loader/checmate.pc.in >$(libdir)/pkgconfig/checmate.pc
 	$(Q)if [ -f $(BUILD)/module/checmate.ko ]; then \
 		dir=$(DESTDIR)/lib/modules/$$(modinfo -F vermagic $(BUILD)/module/checmate.ko | cut -d' ' -f1); \
 		install -D -m 644 $(BUILD)/module/checmate.ko $$dir/extra/checmate.ko; \

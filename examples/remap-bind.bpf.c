@@ -4,8 +4,11 @@
  * is mapped to one of the host, without address translation. The process is shown the port it
  * asked for, also on the connections it accepts.
  *
- *	bind4		the port is exchanged
- *	getsockname4	and exchanged back, unless show_real is 1
+ *	bind4			the port is exchanged
+ *	getsockname4		and exchanged back, unless show_real is 1
+ *	sk_clone_security	an accepted connection is shown the same port
+ *	sk_free_security,	what a socket asked for is forgotten with it
+ *	sk_alloc_security
  *
  * In permissive mode nothing is exchanged, only counted.
  */
@@ -23,16 +26,20 @@ CM_KNOB(show_real, "checmate/remap_bind/show_real", .max = 1, .cap = -1,
 CM_COUNTER(remapped);
 CM_COUNTER(would_remap);
 
-/* Port that a socket asked for, as the kernel keeps it; an accepted connection inherits it. */
+/*
+ * Port that a socket asked for, as the kernel keeps it, by the socket's address. Full: no further
+ * socket is remapped, and its bind fails.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-	__type(key, int);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
 	__type(value, __u32);
 } asked SEC(".maps");
 
 CM_SOCKADDR(bind4, address)
 {
+	__u64 sk = (__u64)address->sk;
 	__u32 port = address->user_port;
 
 	if (!port || !cm_in_force() || port != bpf_htons(cm_knob(from)))
@@ -41,9 +48,8 @@ CM_SOCKADDR(bind4, address)
 		cm_add(would_remap, 1);
 		return CM_ALLOW;
 	}
-	/* Without memory for what it asked for, the socket does not get the wrong port. */
-	if (!address->sk ||
-	    !bpf_sk_storage_get(&asked, address->sk, &port, BPF_SK_STORAGE_GET_F_CREATE))
+	/* Rather no port than one that it would take for another. */
+	if (bpf_map_update_elem(&asked, &sk, &port, BPF_ANY))
 		return -ENOMEM;
 	address->user_port = bpf_htons(cm_knob(to));
 	cm_add(remapped, 1);
@@ -52,8 +58,37 @@ CM_SOCKADDR(bind4, address)
 
 CM_SOCKADDR_SHOWN(getsockname4, address)
 {
-	__u32 *port = address->sk ? bpf_sk_storage_get(&asked, address->sk, NULL, 0) : NULL;
+	__u64 sk = (__u64)address->sk;
+	__u32 *port = bpf_map_lookup_elem(&asked, &sk);
 
 	if (port && !cm_knob(show_real))
 		address->user_port = *port;
+}
+
+/* A connection that the socket accepts has its port. */
+CM_HOOK(sk_clone_security, struct sock *sk, struct sock *accepted)
+{
+	__u64 from_sk = (__u64)sk, to_sk = (__u64)accepted;
+	__u32 *port = bpf_map_lookup_elem(&asked, &from_sk);
+
+	if (port)
+		bpf_map_update_elem(&asked, &to_sk, port, BPF_ANY);
+	return CM_ALLOW;
+}
+
+CM_HOOK(sk_free_security, struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+
+	bpf_map_delete_elem(&asked, &key);
+	return CM_ALLOW;
+}
+
+/* A delete that interrupts another one on the same CPU fails: then it is made up for here. */
+CM_HOOK(sk_alloc_security, struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+
+	bpf_map_delete_elem(&asked, &key);
+	return CM_ALLOW;
 }

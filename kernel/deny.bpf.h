@@ -169,6 +169,7 @@ static __always_inline void cm_subject_sock(struct cm_party *party, const struct
 	({                                                                                         \
 		const __u32 size_ =                                                                \
 			___bpf_narg(FIELDS) ? sizeof(struct cm_event) : CM_EVENT_SHORT;            \
+		const long error_ = ERROR;                                                         \
 		__u32 scope_ = SCOPE;                                                              \
 		struct cm_value force_ = cm_force_in(scope_);                                      \
 		struct cm_event *event_ = NULL;                                                    \
@@ -179,7 +180,7 @@ static __always_inline void cm_subject_sock(struct cm_party *party, const struct
 		if (force_.shadow)                                                                 \
 			event_ = cm_event_begin(cm_here,                                           \
 						force_.enforced ? CM_ENFORCE : CM_PERMISSIVE,      \
-						ERROR, size_);                                     \
+						error_, size_);                                    \
 		if (event_) {                                                                      \
 			struct cm_field *field_ = event_->fields;                                  \
                                                                                                    \
@@ -190,7 +191,7 @@ static __always_inline void cm_subject_sock(struct cm_party *party, const struct
 			(void)(field_, ##FIELDS);                                                  \
 			bpf_ringbuf_submit(event_, 0);                                             \
 		}                                                                                  \
-		force_.enforced ? -(long)(ERROR) : (long)CM_ALLOW;                                 \
+		force_.enforced ? -error_ : (long)CM_ALLOW;                                        \
 	})
 
 #endif /* CM_DENY_BPF_H */

@@ -21,8 +21,9 @@ static __always_inline long cm_errno(long verdict, bool may_handle)
 #define CM_MAY_HANDLE_(HOOK) (!__builtin_strcmp(#HOOK, "task_prctl"))
 
 /*
- * What a hook has beside its program: cm_next holds the program of the policy behind this one in the
- * hook's chain, or nothing. An array of one, with a constant index: the JIT makes it a direct jump.
+ * What a hook has beside its program: cm_next holds the program of the policy behind this one in
+ * the hook's chain, or nothing. An array of one, with a constant index: the JIT makes it a direct
+ * jump.
  */
 #define CM_HOOK_PARTS_(HOOK)                                                                       \
 	struct {                                                                                   \
@@ -38,16 +39,17 @@ static __always_inline long cm_errno(long verdict, bool may_handle)
 		return 0;                                                                          \
 	}
 
-/* A call whose arguments get the hook's types. */
+#define CM_PARAMETERS_(ARGS...) volatile cm_counter_line *cm_here, unsigned long long *ctx, ##ARGS
+
+/*
+ * A call whose arguments get the hook's types. The first one is the place's counters, a constant in
+ * what is inlined: cm_deny() finds them by the name cm_here.
+ */
 #define CM_CALL_(ASSIGNMENT...)                                                                    \
 	_Pragma("GCC diagnostic push")                                                             \
 	_Pragma("GCC diagnostic ignored \"-Wint-conversion\"")                                     \
 	ASSIGNMENT;                                                                                \
 	_Pragma("GCC diagnostic pop")
-
-/* The place's counters, a constant in what is inlined: cm_deny() finds them by that name. */
-#define CM_BODY_(NAME, ARGS...)                                                                    \
-	NAME(volatile cm_counter_line *cm_here, unsigned long long *ctx, ##ARGS)
 
 /*
  * CM_HOOK - a rule on an LSM hook
@@ -63,36 +65,35 @@ static __always_inline long cm_errno(long verdict, bool may_handle)
  */
 #define CM_HOOK(HOOK, ARGS...)                                                                     \
 	CM_HOOK_PARTS_(HOOK)                                                                       \
-	static __always_inline long CM_BODY_(cm_rule__##HOOK, ##ARGS);                             \
+	static __always_inline long cm_rule__##HOOK(CM_PARAMETERS_(ARGS));                         \
 	SEC("lsm/" #HOOK)                                                                          \
 	long cm_##HOOK(unsigned long long *ctx)                                                    \
 	{                                                                                          \
 		long verdict;                                                                      \
                                                                                                    \
 		CM_CALL_(verdict = cm_rule__##HOOK(cm_counters__##HOOK, ___bpf_ctx_cast(ARGS)))    \
-		return verdict ? cm_errno(verdict, CM_MAY_HANDLE_(HOOK))                           \
-			       : cm_continue__##HOOK(ctx);                                         \
+		return verdict ? cm_errno(verdict, CM_MAY_HANDLE_(HOOK)) : cm_continue__##HOOK(ctx); \
 	}                                                                                          \
-	static __always_inline long CM_BODY_(cm_rule__##HOOK, ##ARGS)
+	static __always_inline long cm_rule__##HOOK(CM_PARAMETERS_(ARGS))
 
 /*
  * CM_HOOK_QUICK, CM_HOOK_FULL - the same in two parts, for a hook that is called often
  *
  * The first body is the hook's program, and all that a call pays which it ends with cm_done(HOOK):
- * the JIT saves and restores in a program what its whole body needs, so the full rule is not part of
- * it. `return cm_ask(HOOK, number)` asks the second body, which gets the number as `hint`: what has
- * been found out by then. The second body follows the first in the file and is as with CM_HOOK.
+ * the JIT saves and restores in a program what its whole body needs, so the full rule is not part
+ * of it. `return cm_ask(HOOK, number)` asks the second body, which gets the number as `hint`: what
+ * has been found out by then. The second body follows the first in the file and is as with CM_HOOK.
  */
 #define CM_HOOK_QUICK(HOOK, ARGS...)                                                               \
 	CM_HOOK_PARTS_(HOOK)                                                                       \
-	static __always_inline long CM_BODY_(cm_quick__##HOOK, ##ARGS);             \
+	static __always_inline long cm_quick__##HOOK(CM_PARAMETERS_(ARGS));                        \
 	static __noinline long cm_full__##HOOK(unsigned long long *ctx, __u32 hint);               \
 	SEC("lsm/" #HOOK)                                                                          \
 	long cm_##HOOK(unsigned long long *ctx)                                                    \
 	{                                                                                          \
-		CM_CALL_(return cm_quick__##HOOK(cm_counters__##HOOK, ___bpf_ctx_cast(ARGS)))                           \
+		CM_CALL_(return cm_quick__##HOOK(cm_counters__##HOOK, ___bpf_ctx_cast(ARGS)))      \
 	}                                                                                          \
-	static __always_inline long CM_BODY_(cm_quick__##HOOK, ##ARGS)
+	static __always_inline long cm_quick__##HOOK(CM_PARAMETERS_(ARGS))
 
 /* The hint gets its register here, and not before the branch that leads here. */
 #define cm_ask(HOOK, HINT)                                                                         \
@@ -104,13 +105,13 @@ static __always_inline long cm_errno(long verdict, bool may_handle)
 	})
 
 /*
- * No objection, and no more to do. The first exit of a program is the short one. The compiler is not
- * told that it does not come back, for it would think that unlikely: what follows must be reached
- * in another way, too.
+ * No objection, and no more to do. The first exit of a program is the short one. The compiler is
+ * not told that it does not come back, for it would think that unlikely: what follows must be
+ * reached in another way, too.
  */
 #define cm_done(HOOK)                                                                              \
 	do {                                                                                       \
-		cm_continue__##HOOK(ctx);                                                              \
+		cm_continue__##HOOK(ctx);                                                          \
 		asm volatile("r0 = 0\nexit # %=" ::: "r0");                                        \
 	} while (0)
 
@@ -122,19 +123,44 @@ static __always_inline long cm_errno(long verdict, bool may_handle)
 	} while (0)
 
 #define CM_HOOK_FULL(HOOK, ARGS...)                                                                \
-	static __always_inline long CM_BODY_(cm_rule__##HOOK, ##ARGS, __u32 hint);  \
+	static __always_inline long cm_rule__##HOOK(CM_PARAMETERS_(ARGS), __u32 hint);             \
 	static __noinline long cm_full__##HOOK(unsigned long long *ctx, __u32 hint)                \
 	{                                                                                          \
 		long verdict;                                                                      \
                                                                                                    \
-		CM_CALL_(verdict = cm_rule__##HOOK(cm_counters__##HOOK, ___bpf_ctx_cast(ARGS), hint))                          \
-		return verdict ? verdict : cm_continue__##HOOK(ctx);                                   \
+		CM_CALL_(verdict = cm_rule__##HOOK(cm_counters__##HOOK, ___bpf_ctx_cast(ARGS), hint)) \
+		return verdict ? verdict : cm_continue__##HOOK(ctx);                               \
 	}                                                                                          \
-	static __always_inline long CM_BODY_(cm_rule__##HOOK, ##ARGS, __u32 hint)
+	static __always_inline long cm_rule__##HOOK(CM_PARAMETERS_(ARGS), __u32 hint)
+
+/*
+ * CM_JUMP, cm_jump - go on at another policy of the chain, past those in between
+ * @HOOK: as in CM_HOOK
+ * @POLICY: the name it is loaded under, not in quotes
+ *
+ * CM_JUMP() declares, before the rule; in the rule: return cm_jump(HOOK, POLICY). That policy's
+ * rule is asked next, and the chain goes on behind it. Where it is not loaded, has no rule on this
+ * hook, or stands before this one in the order, the next policy is asked as after CM_ALLOW. A jump
+ * leads forward only, so no chain is endless.
+ */
+#define CM_JUMP(HOOK, POLICY)                                                                      \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                                             \
+		__uint(max_entries, 1);                                                            \
+		__type(key, __u32);                                                                \
+		__type(value, __u32);                                                              \
+	} cm_jump__##HOOK##__##POLICY SEC(".maps")
+
+#define cm_jump(HOOK, POLICY)                                                                      \
+	({                                                                                         \
+		bpf_tail_call(ctx, &cm_jump__##HOOK##__##POLICY, 0);                               \
+		CM_ALLOW;                                                                          \
+	})
+
 /*
  * CM_SOCKADDR - a rule where a process names a socket address, which may be rewritten
  * @PLACE: bind4, bind6, connect4, connect6, sendmsg4, sendmsg6 (UDP only)
- * @ADDRESS: name for the struct bpf_sock_addr, whose user_ip4, user_ip6 and user_port may be written
+ * @ADDRESS: name for the struct bpf_sock_addr; user_ip4, user_ip6 and user_port may be written
  *
  * Not an LSM hook and in no chain: the kernel runs it for every process, directly, from the root of
  * cgroup v2, after the LSM hook of the same call. The body returns CM_ALLOW or -errno. The subject
@@ -147,7 +173,7 @@ static __always_inline long cm_errno(long verdict, bool may_handle)
 	SEC("cgroup/" #PLACE)                                                                      \
 	int cm_##PLACE(struct bpf_sock_addr *ctx)                                                  \
 	{                                                                                          \
-		long verdict = cm_errno(cm_rule__##PLACE(cm_counters__##PLACE, ctx), false);             \
+		long verdict = cm_errno(cm_rule__##PLACE(cm_counters__##PLACE, ctx), false);       \
                                                                                                    \
 		if (verdict)                                                                       \
 			bpf_set_retval(verdict);                                                   \

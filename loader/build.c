@@ -29,7 +29,7 @@ static const char *map_pin(const struct cm_object *object, const struct bpf_map 
 	char *c;
 	size_t i;
 
-	if (!strcmp(name, "cm_events") || !strncmp(name, "cm_next__", 9) ||
+	if (!strcmp(name, "cm_events") || !strncmp(name, "cm_next__", 9) || cm_jump_is(name) ||
 	    (bpf_map__is_internal(map) && bpf_map__map_flags(map) & BPF_F_RDONLY_PROG))
 		return NULL;
 	for (i = 0; i < sizeof(known_maps) / sizeof(*known_maps); i++)
@@ -380,6 +380,8 @@ int cm_pack_build(struct cm *cm, struct cm_object *object, enum cm_build how)
 		err = cm_store_put(cm, dir, object);
 	if (!err)
 		err = pin_maps(cm, object, dir);
+	if (!err)
+		err = cm_jump_pin(cm, object, dir);
 	if (!err)
 		err = cm_shared_publish(cm, object);
 	for (i = 0; !err && i < object->nr_hooks; i++)

@@ -153,6 +153,7 @@ static int collect_node(struct cm *cm, const char *pack, void *arg)
 	if (err)
 		return err;
 	snprintf(node->pack, sizeof(node->pack), "%s", pack);
+	node->parent = collect->parent;
 	node->priority = about.priority;
 	node->sequence = about.sequence;
 	node->fresh = collect->replacing || phase == CM_PHASE_ENABLING;
@@ -264,13 +265,20 @@ static int set_entry(struct cm *cm, const char *hook, int fd, const struct cm_no
 int cm_chain_apply(struct cm *cm, const char *hook)
 {
 	__attribute__((cleanup(cm_chain_release))) struct cm_chain chain;
+	char dir[PATH_MAX], path[PATH_MAX], link[PATH_MAX];
 	_cleanup_close_ int root = -1;
 	int err = cm_chain_read(cm, hook, &chain), fresh;
 	struct cm_node *node;
 	size_t i;
 
 	if (!err)
+		err = hook_paths(cm, hook, dir, path, link);
+	if (!err && !cm_pin_exists(path))
+		return 0; /* it had not come to that: the policy is on its way out already */
+	if (!err)
 		err = open_root(cm, hook, &root);
+	if (!err)
+		err = cm_jump_clear(cm, hook, &chain);
 	for (fresh = 1; fresh >= 0; fresh--) {
 		for (i = 0; !err && i < chain.nr; i++) {
 			node = &chain.nodes[i];
@@ -279,7 +287,9 @@ int cm_chain_apply(struct cm *cm, const char *hook)
 						i + 1 < chain.nr ? node + 1 : NULL);
 		}
 	}
-	return err ? err : set_entry(cm, hook, root, chain.nr ? chain.nodes : NULL);
+	if (!err)
+		err = set_entry(cm, hook, root, chain.nr ? chain.nodes : NULL);
+	return err ? err : cm_jump_set(cm, hook, &chain);
 }
 
 /* A hook whose chain is empty loses its dispatcher. */

@@ -11,6 +11,7 @@
  *	layout.c	do two objects agree on knobs and maps?
  *	chain.c		dispatcher and order of a hook
  *	pack.c		enable, disable, mode
+ *	jump.c		from one policy of a chain to another
  *	shared.c	maps that policies share by name
  *	policy.c	load from a file, replace, change the order
  *	build.c		a policy's programs, maps and pins, complete, not in force
@@ -23,6 +24,7 @@
  *	door.c		files under /proc/sys: the module's or the native LSM's
  *	cgroup.c	cgroup directories and ids
  *	info.c		what is known and in force
+ *	order.c		the chains in force
  *	event.c		audit events, counters
  *	sdk.c		compile a policy
  *	probe.c		does this kernel run BPF LSM programs?
@@ -215,6 +217,7 @@ bool cm_layout_same_counters(const struct cm_object *old, const struct cm_object
 /* chain.c */
 struct cm_node {
 	char pack[CM_NAME_LEN];
+	const char *parent; /* of its directory: "packs" or "replacing" */
 	uint32_t priority;
 	uint64_t sequence;
 	int program_fd;
@@ -344,6 +347,12 @@ int cm_scopes_derive(struct cm *cm, struct cm_pack *pack);
 /* What holds in the cgroup @path, per knob, the system's own value not included. */
 int cm_scope_values(struct cm *cm, struct cm_pack *pack, const char *path, struct cm_value *ret);
 
+/* Is the pack in force for tasks in the cgroup @path? */
+bool cm_scope_covers(struct cm *cm, struct cm_pack *pack, const char *path);
+
+/* info.c */
+bool cm_system_in_force(const struct cm_pack *pack);
+
 /* knob.c */
 int cm_knob_parse(struct cm *cm, const struct cm_knob_decl *knob, const char *text, int *ret);
 int cm_system_get(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl *knob, int *ret);
@@ -365,6 +374,12 @@ bool cm_cgroup_has_children(struct cm *cm, const char *path);
 
 /* event.c */
 int cm_events_open(struct cm *cm, bool create, int *ret_fd);
+
+/* jump.c */
+bool cm_jump_is(const char *map);
+int cm_jump_pin(struct cm *cm, const struct cm_object *object, const char *dir);
+int cm_jump_clear(struct cm *cm, const char *hook, const struct cm_chain *chain);
+int cm_jump_set(struct cm *cm, const char *hook, const struct cm_chain *chain);
 
 /* shared.c */
 bool cm_shared_is(const struct cm_object *object, const struct bpf_map *map);

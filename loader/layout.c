@@ -89,6 +89,7 @@ static bool is_replaced(const struct cm_object *object, const struct bpf_map *ma
 	const char *name = cm_object_map_name(object, map);
 
 	return !strcmp(name, ".bss.cm_counters") || !strncmp(name, "cm_next__", 9) ||
+	       cm_jump_is(name) ||
 	       (bpf_map__is_internal(map) && bpf_map__map_flags(map) & BPF_F_RDONLY_PROG);
 }
 

@@ -11,6 +11,8 @@ bats_require_minimum_version 1.5.0
 
 top=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 programs=$top/build/tests
+# What checmate build compiles with: this tree's SDK, not an installed one.
+export CHECMATE_SDK=$top/kernel
 pins=/sys/fs/bpf/checmate
 # shellcheck disable=SC2034 # for the files that load this
 knob=kernel.yama.ptrace_scope

@@ -127,6 +127,7 @@ teardown() {
 	refused 1 "*locked until reboot" disable yama --cgroup $a
 	refused 1 "*locked until reboot" unload lock_test
 	refused 1 "*locked until reboot" replace lock_test build/tests/bpf/lock.bpf.o
+	refused 1 "*locked until reboot" order lock_test --priority 7
 	refused 1 "*locked until reboot" load build/examples/port-one.bpf.o
 	refused 1 "*locked until reboot" enable yama --cgroup $a ptrace_scope=0
 	refused 1 "*locked until reboot" mode yama permissive

@@ -1,0 +1,414 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2154 # helpers.bash and bats set them
+# What the author of a policy has: kernel/checmate.bpf.h and checmate build. The policies are those of
+# tests/bpf; what they judge is a change of priority, by renice.
+
+load helpers
+
+net=$programs/net-try
+
+setup() {
+	new_cgroup a/b
+	new_cgroup out
+}
+
+teardown() {
+	local dir
+	end_background
+	for dir in "$pins"/packs/*; do
+		[[ ! -e $dir ]] || command checmate unload "${dir##*/}"
+	done
+	clean
+}
+
+teardown_file() {
+	assert_nothing_left
+}
+
+# policy NAME [ARG...]: loads that object
+policy() {
+	checmate 0 load "$top/build/tests/bpf/$1.bpf.o" "${@:2}"
+}
+
+in_a() {
+	echo --cgroup /sys/fs/cgroup/a
+}
+
+# nice EXPECTED CGROUP [PRIORITY]: a process there changes its own priority; OK or the reason
+nice() {
+	local got
+	# shellcheck disable=SC2016 # its own pid
+	got=$(in_cgroup "$2" bash -c 'renice -n "$0" -p $$ 2>&1' "${3:-3}" | sed 's/.*: //')
+	[[ $got != *"new priority"* ]] || got=OK
+	equal "a change of priority in '$2'" "$1" "$got"
+}
+
+# own COUNTER [POLICY]: what stats shows of it
+own() {
+	command checmate stats -j |
+		jq ".[] | select(.counter == \"$1\" and .pack == \"${2:-fields}\").count"
+}
+
+# hook COUNTER WANTED [POLICY [HOOK]]
+hook() {
+	equal "$1" "$2" "$(command checmate stats -j |
+		jq ".[] | select(.pack == \"${3:-fields}\" and .hook == \"${4:-task_setnice}\").$1")"
+}
+
+# event FILTER: the next event satisfies it
+event() {
+	checmate 0 events -j
+	jq -e "$1" <<<"$output" >/dev/null || fail "the event" "$1" "$output"
+}
+
+# --- in force
+
+@test "a policy without a knob is in force where it is loaded and nowhere else" {
+	policy fields --cgroup /sys/fs/cgroup/a
+	nice "Permission denied" a
+	nice OK out
+	hook denied 1
+	hook allowed 0
+	event '.error == "EACCES" and .subject.cgroup == "/a" and .object == null'
+}
+
+@test "2016: a sub-cgroup cannot opt out, the ancestor's verdict binds" {
+	policy fields --cgroup /sys/fs/cgroup/a
+	nice "Permission denied" a/b
+	checmate 0 enable fields --cgroup /sys/fs/cgroup/a/b
+	checmate 0 mode fields permissive --cgroup /sys/fs/cgroup/a/b
+	nice "Permission denied" a/b
+	checmate 0 disable fields --cgroup /sys/fs/cgroup/a/b
+	nice "Permission denied" a/b
+	hook denied 3
+}
+
+@test "enforced below a permissive ancestor is enforced, and permissive elsewhere in it" {
+	policy fields --cgroup /sys/fs/cgroup/a --cgroup /sys/fs/cgroup/a/b
+	checmate 0 mode fields permissive --cgroup /sys/fs/cgroup/a
+	nice "Permission denied" a/b
+	nice OK a
+	hook denied 1
+	hook would_deny 1
+}
+
+@test "system-wide means every task, permissive changes no outcome, disabled asks nobody" {
+	policy fields
+	nice "Permission denied" out
+	checmate 0 mode fields permissive
+	nice OK out
+	checmate 0 enable fields --cgroup /sys/fs/cgroup/a
+	checmate 0 disable fields --cgroup /sys/fs/cgroup
+	nice OK out
+	nice "Permission denied" a
+	hook denied 2
+	hook would_deny 1
+}
+
+@test "a cgroup that is removed takes its scope along" {
+	policy fields --cgroup /sys/fs/cgroup/a/b --cgroup /sys/fs/cgroup/out
+	nice "Permission denied" a/b
+	rmdir /sys/fs/cgroup/a/b
+	mkdir /sys/fs/cgroup/a/b
+	nice OK a/b
+	nice "Permission denied" out
+}
+
+# --- events and counters of the author's own
+
+@test "an event shows the policy's own fields, one of each kind, as text and as JSON" {
+	policy fields --cgroup /sys/fs/cgroup/a
+	nice "Permission denied" a 3
+	checmate 0 events
+	[[ $output == *' cgroup=/a nice=-3 flags=0xfeedf00dbeef port=443 address=192.0.2.1 gateway=2001:db8::1 task="bash" error=EACCES '* ]] ||
+		fail "the line" "six fields" "$output"
+	nice "Permission denied" a 3
+	event '.fields == {"nice": -3, "flags": "0xfeedf00dbeef", "port": 443,
+		"address": "192.0.2.1", "gateway": "2001:db8::1", "task": "bash"}'
+	nice "Operation not permitted" a -3
+	event '.fields == {} and .reason == "negative" and .message == "\"renice\"[\(.subject.pid)] attempted task.setnice"'
+}
+
+@test "counters that a policy declares stand beside the built-in ones, and last over a replacement" {
+	policy fields --cgroup /sys/fs/cgroup/a
+	nice OK out 2
+	nice OK a 7
+	nice "Permission denied" a 4
+	hook allowed 1
+	equal "asked" 3 "$(own asked)"
+	equal "lowered" 11 "$(own lowered)"
+	checmate 0 stats
+	[[ $output == *$'\nPACK    COUNTER  COUNT\nfields  asked        3\nfields  lowered     11' ]] ||
+		fail "the table" "both counters" "$output"
+	checmate 0 replace fields "$top/build/tests/bpf/fields.bpf.o"
+	equal "asked" 3 "$(own asked)"
+}
+
+# --- maps shared by name
+
+@test "2016: two policies share a map by its name: one notes, the other acts on it" {
+	policy offence-note --cgroup /sys/fs/cgroup/a
+	policy offence-deny
+	try() {
+		equal "a socket in $2" "$1" "$(in_cgroup "$2" "$net" bind 5555)"
+	}
+	try 5555 a
+	nice OK a
+	try EACCES a
+	try 5555 out
+	event '.reason == "offender" and .subject.cgroup == "/a" and .fields.family == 2'
+}
+
+@test "a shared map lasts as long as a policy that shares it, and is gone with the last one" {
+	policy offence-note
+	policy offence-deny
+	nice OK a
+	checmate 0 unload offence_note
+	[[ -e $pins/shared/offenders ]] || fail "$pins/shared/offenders" there gone
+	equal "entries" 1 "$(bpftool -j map dump pinned "$pins/shared/offenders" | jq length)"
+	checmate 0 replace offence_deny "$top/build/tests/bpf/offence-deny.bpf.o"
+	equal "entries" 1 "$(bpftool -j map dump pinned "$pins/shared/offenders" | jq length)"
+	checmate 0 unload offence_deny
+	leaves_nothing
+}
+
+@test "a shared map that another policy defines otherwise is refused, and nothing is left of it" {
+	policy offence-note
+	remember
+	refused 1 "checmate: offence_other: the shared map offenders is there with value size 8, here it has 4" \
+		load "$top/build/tests/bpf/offence-other.bpf.o"
+	unchanged
+}
+
+# --- jumps
+
+# Four policies on one hook: jump, between, target, after. The last three are the same object.
+chain() {
+	policy jump --priority 10
+	policy fields --name between --priority 20
+	policy fields --name target --priority 30
+	policy fields --name after --priority 40
+}
+
+# asked "BETWEEN TARGET AFTER"
+asked() {
+	equal "asked: between, target, after" "$1" \
+		"$(own asked between) $(own asked target) $(own asked after)"
+}
+
+@test "2016: a jump (tail call) leads to the named policy past those in between, and the chain goes on behind it" {
+	chain
+	nice OK out 7 # jumps
+	asked "0 1 1"
+	nice "Permission denied" out 3 # does not
+	asked "1 1 1"
+}
+
+@test "a jump goes on at the next policy where the named one is not loaded or stands before" {
+	policy jump --priority 10
+	policy fields --name between --priority 20
+	nice OK out 7
+	equal "asked" 1 "$(own asked between)"
+	policy fields --name target --priority 5
+	nice OK out 7
+	equal "asked" 2 "$(own asked between)"
+	equal "asked" 1 "$(own asked target)"
+}
+
+@test "a jump follows the named policy when it is replaced, unloaded and loaded again" {
+	chain
+	checmate 0 replace target "$top/build/tests/bpf/fields.bpf.o"
+	nice OK out 7
+	asked "0 1 1"
+	checmate 0 replace jump "$top/build/tests/bpf/jump.bpf.o"
+	nice OK out 7
+	asked "0 2 2"
+	checmate 0 unload target
+	nice OK out 7
+	equal "asked" "1 3" "$(own asked between) $(own asked after)"
+	policy fields --name target --priority 30
+	nice OK out 7
+	asked "1 1 4"
+}
+
+# --- what 2016's Checmate had
+
+@test "2016: each of its hooks is asked, with the kernel's own arguments" {
+	local each
+	policy hooks-2016 --cgroup /sys/fs/cgroup/a
+	equal "net-try every" OK "$(in_cgroup a "$net" every)"
+	equal "a process" "" "$(in_cgroup a bash -c ': </dev/null; (true)')"
+	for each in file_open task_alloc task_free unix_stream_connect unix_may_send socket_create \
+		socket_bind socket_connect socket_listen socket_accept socket_sendmsg socket_recvmsg \
+		socket_shutdown socket_sock_rcv_skb sk_free_security; do
+		asked_at() {
+			(($(command checmate stats -j |
+				jq ".[] | select(.hook == \"$each\").allowed") > 0))
+		}
+		until_true 10 asked_at || fail "asked at $each" "at least once" never
+	done
+}
+
+@test "2016: map and current-task helpers, and an exemption of what is under a cgroup" {
+	local id key
+	policy helpers-2016
+	nice "Operation not permitted" a/b
+	event '.fields.pid == .subject.pid and .fields.tgid == .subject.pid and .fields.uid == 0 and
+		.fields.comm == "renice"'
+	equal "tries" 1 "$(bpftool -j map dump pinned "$pins/packs/helpers_2016/map_tries" | jq length)"
+	id=$(stat -c %i /sys/fs/cgroup/a)
+	key=$(printf '%016x' "$id" | sed 's/../& /g' | tr ' ' '\n' | tac | tr '\n' ' ')
+	# shellcheck disable=SC2086 # byte by byte
+	bpftool map update pinned "$pins/packs/helpers_2016/map_exempt" key hex $key \
+		value 1 0 0 0 0 0 0 0
+	nice OK a/b
+	nice "Operation not permitted" out
+}
+
+# --- void hooks, auxiliary programs
+
+@test "2016: void hooks count what is freed: tasks and sockets" {
+	local i
+	policy exits
+	for ((i = 0; i < 5; i++)); do
+		"$net" bind 0 >/dev/null
+	done
+	gone() {
+		(($(own tasks exits) >= 5 && $(own sockets exits) >= 5))
+	}
+	until_true 10 gone
+}
+
+@test "a rule on socket addresses refuses with its own errno, in scope, or only counts" {
+	policy sockaddr --cgroup /sys/fs/cgroup/a refused=5555
+	equal "bind in a" EXFULL "$(in_cgroup a "$net" bind 5555)"
+	event '.action == "socket.bind4" and .fields.port == 5555 and .subject.cgroup == "/a"'
+	equal "bind outside" 5555 "$(in_cgroup out "$net" bind 5555)"
+	hook denied 1 sockaddr bind4
+	checmate 0 mode sockaddr permissive --cgroup /sys/fs/cgroup/a
+	equal "bind in a" 5555 "$(in_cgroup a "$net" bind 5555)"
+	hook would_deny 1 sockaddr bind4
+}
+
+@test "2016: a rule on socket addresses sends a connection elsewhere" {
+	policy sockaddr --cgroup /sys/fs/cgroup/a instead=5556
+	said=$BATS_TEST_TMPDIR/said
+	background "$net" serve 5556 >"$said"
+	until_true 20 test -s "$said"
+	equal "connect in a" OK "$(in_cgroup a "$net" connect 127.0.0.1 1)"
+	equal "connect outside" ECONNREFUSED "$(in_cgroup out "$net" connect 127.0.0.1 1)"
+}
+
+@test "what runs beside the hooks is gone with the policy" {
+	policy sockaddr
+	[[ $(bpftool cgroup show /sys/fs/cgroup) == *cm_bind4* ]]
+	checmate 0 unload sockaddr
+	leaves_nothing
+}
+
+# --- checmate build
+
+@test "build compiles a policy that load takes, by default into NAME.o here" {
+	cd "$BATS_TEST_TMPDIR"
+	cp "$top/tests/bpf/fields.bpf.c" mine.bpf.c
+	checmate 0 build mine.bpf.c
+	equal "output" "" "$output"
+	checmate 0 load mine.bpf.o --cgroup /sys/fs/cgroup/a
+	nice "Permission denied" a
+}
+
+@test "build gives a source that wants them all types of the running kernel" {
+	cd "$BATS_TEST_TMPDIR"
+	cat >typed.bpf.c <<-'END'
+		#include "vmlinux.h"
+		#include "checmate.bpf.h"
+
+		CM_PACK("typed", .question = "May this file be opened?");
+
+		CM_HOOK(file_open, struct file *file)
+		{
+			if (file->f_inode->i_sb->s_magic != 0x64626720) /* debugfs */
+				return CM_ALLOW;
+			return cm_deny(EROFS, "file.open", "debugfs",
+				       cm_text("name", file->f_path.dentry->d_name.name));
+		}
+
+		CM_HOOK(socket_connect, struct socket *sock, struct sockaddr *address, int length)
+		{
+			struct cm_ipv4_address to;
+			struct sock *sk = sock->sk;
+
+			if (!sk || sk->sk_protocol != IPPROTO_TCP || !cm_read_ipv4(address, length, &to))
+				return CM_ALLOW;
+			return cm_sock_deny(sk, EPERM, "socket.connect", "tcp");
+		}
+	END
+	checmate 0 build typed.bpf.c
+	[[ -z $(find /tmp -maxdepth 1 -name 'checmate-*') ]]
+	checmate 0 load typed.bpf.o --cgroup /sys/fs/cgroup/a
+	equal "connect in a" EPERM "$(in_cgroup a "$net" connect 127.0.0.1 5)"
+	run in_cgroup a cat /sys/kernel/debug/sched/features
+	[[ $output == *"Read-only file system"* ]] || fail "cat" EROFS "$output"
+	checmate 0 events
+	[[ $output == *' name="features" error=EROFS '* ]] || fail "the event" 'name="features"' "$output"
+}
+
+@test "build takes the types from a file that --btf names, and says if it cannot" {
+	cd "$BATS_TEST_TMPDIR"
+	printf '%s\n' '#include "vmlinux.h"' '#include "checmate.bpf.h"' 'CM_PACK("typed");' \
+		'CM_HOOK(file_open, struct file *file) { return file->f_inode ? CM_ALLOW : -EPERM; }' >typed.c
+	cp /sys/kernel/btf/vmlinux types
+	checmate 0 build --btf types -o out.o typed.c
+	checmate 0 load out.o
+	rm types
+	refused 1 "checmate: typed.c: cannot read the kernel's types from types: No such file or directory" \
+		build --btf types -o other.o typed.c
+	[[ ! -e other.o ]]
+}
+
+@test "build says in one line what is missing, and leaves nothing behind" {
+	cd "$BATS_TEST_TMPDIR"
+	refused 1 "checmate: none.c: cannot open none.c: No such file or directory" build none.c
+	refused 2 '*is not a NAME.c: use -o*' build policy
+	refused 2 '*--output is given twice*' build a.c -o b -o c
+	cp "$top/tests/bpf/exits.bpf.c" .
+	CHECMATE_SDK=/nonexistent refused 1 'checmate: exits.bpf.c: no SDK: cannot read /nonexistent/checmate.bpf.h*' \
+		build exits.bpf.c
+	CLANG=/nonexistent/clang refused 1 '*cannot run /nonexistent/clang: No such file or directory (install clang*' \
+		build exits.bpf.c
+	echo 'CM_PACK("broken"' >broken.c
+	run -1 command checmate build broken.c
+	[[ ${lines[-1]} == 'checmate: broken.c: clang could not compile it' ]]
+	[[ -z $(find /tmp -maxdepth 1 -name 'checmate-*') && ! -e exits.bpf.o && ! -e broken.o ]]
+}
+
+@test "make install puts the SDK where build finds it, and its flags where pkg-config does" {
+	local prefix=$BATS_TEST_TMPDIR/prefix flags
+	cd "$top"
+	make -s install PREFIX="$prefix" >/dev/null
+	cd "$BATS_TEST_TMPDIR"
+	env -u CHECMATE_SDK "$prefix/sbin/checmate" build "$top/tests/bpf/exits.bpf.c"
+	read -ra flags < <(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --variable=bpf_cflags checmate)
+	clang "${flags[@]}" -c "$top/tests/bpf/exits.bpf.c" -o flags.o
+	checmate 0 load exits.bpf.o
+	checmate 0 load flags.o --name flags
+}
+
+@test "what is too much does not compile: a seventh field, a text that is too long" {
+	cd "$BATS_TEST_TMPDIR"
+	source_with() {
+		printf '#include "checmate.bpf.h"\nCM_PACK("p");\nCM_HOOK(task_setnice, struct task_struct *p, int n)\n{\n\treturn %s;\n}\n' "$1" >p.bpf.c
+	}
+	compiles() {
+		command checmate build p.bpf.c 2>said
+	}
+	source_with 'cm_deny(EPERM, "a.b", "c", cm_u64("a", 1), cm_u64("b", 2), cm_u64("c", 3), cm_u64("d", 4), cm_u64("e", 5), cm_u64("f", 6))'
+	compiles
+	source_with 'cm_deny(EPERM, "a.b", "c", cm_u64("a", 1), cm_u64("b", 2), cm_u64("c", 3), cm_u64("d", 4), cm_u64("e", 5), cm_u64("f", 6), cm_u64("g", 7))'
+	run ! compiles
+	grep -q 'too many fields' said
+	source_with 'cm_deny(EPERM, "a.b", "c", cm_u64("a_name_that_is_too_long", 1))'
+	run ! compiles
+	grep -q 'text too long for the event' said
+}
