@@ -35,7 +35,7 @@ BPF_CFLAGS := -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_$(ARCH) $(WARN) -Wno-u
 	$(if $(MULTIARCH),-I/usr/include/$(MULTIARCH)) -Ikernel
 
 PACKS     := $(sort $(basename $(basename $(notdir $(wildcard policies/*/*.bpf.c)))))
-CORE      := probe guard
+CORE      := probe guard tighten
 BPF_OBJS  := $(patsubst %,$(BUILD)/%.bpf.o,$(CORE) $(PACKS))
 CLI_SRC   := $(wildcard loader/cli.c loader/cmd_*.c loader/output.c)
 LIB_SRC   := $(filter-out $(CLI_SRC),$(wildcard loader/*.c))

@@ -42,7 +42,7 @@ static const struct cli_verb verbs[] = {
 	{ "set", "NAME=VALUE", "set a knob", CLI_CGROUP, 1, 1, cmd_set },
 	{ "mode", "PACK enforce|permissive", "let a pack deny, or only count and report",
 	  CLI_CGROUP, 2, 2, cmd_mode },
-	{ "lock", "", "until reboot, nothing can be withdrawn or loosened", 0, 0, 0, cmd_lock },
+	{ "lock", "", "until reboot, allow nothing but stricter values", 0, 0, 0, cmd_lock },
 	{ "events", "", "show refusals; each is shown once, to one reader",
 	  CLI_FOLLOW | CLI_KMSG | CLI_JSON, 0, 0, cmd_events },
 	{ "stats", "", "show the counters of the packs in force", CLI_JSON, 0, 0, cmd_stats },

@@ -303,6 +303,8 @@ static int begin(struct cm *cm, struct bpf_object *bpf)
 	int err = pin_guard(cm, bpf);
 
 	if (!err)
+		err = cm_pack_each(cm, cm_tighten_prepare, NULL);
+	if (!err)
 		err = tell_guard(cm, bpf);
 	if (!err)
 		err = show_place(cm, bpf);

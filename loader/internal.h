@@ -21,6 +21,7 @@
  *	knob.c		values by name
  *	lock.c		locked until reboot
  *	guard.c		what keeps it locked
+ *	tighten.c	values of a locked policy
  *	door.c		files under /proc/sys: the module's or the native LSM's
  *	cgroup.c	cgroup directories and ids
  *	info.c		what is known and in force
@@ -105,6 +106,7 @@ struct cm_builtin {
 extern const struct cm_builtin cm_builtin_packs[];
 extern const struct cm_builtin cm_builtin_probe;
 extern const struct cm_builtin cm_builtin_guard;
+extern const struct cm_builtin cm_builtin_tighten;
 
 struct cm_hook {
 	char name[CM_NAME_LEN * 2];
@@ -323,6 +325,12 @@ typedef int (*cm_guard_pin_fn)(struct cm *cm, const char *path, int fd, void *ar
 int cm_guard_each_pin(struct cm *cm, cm_guard_pin_fn fn, void *arg); /* of all there are */
 bool cm_guard_is_map(int fd);
 
+/* tighten.c */
+int cm_tighten_prepare(struct cm *cm, const char *pack, void *arg); /* in locking/ */
+/* In a locked system; @cgroup: id of a scope, 0 the system. A value less strict changes nothing. */
+int cm_tighten(struct cm *cm, const struct cm_pack *pack, const struct cm_knob_decl *knob,
+	       uint64_t cgroup, int value);
+
 /* refusal.c */
 struct cm_logs;
 int cm_logs_prepare(struct cm *cm, struct cm_object *object, struct cm_logs **ret);
@@ -344,6 +352,9 @@ int cm_scope_write(struct cm *cm, struct cm_pack *pack, const char *path,
 		   struct cm_scope_record *record);
 int cm_scope_remove(struct cm *cm, struct cm_pack *pack, uint64_t id);
 int cm_scopes_derive(struct cm *cm, struct cm_pack *pack);
+/* Paths of cgroups: an order that has all that lies in one right behind it. */
+int cm_path_compare(const char *a, const char *b);
+bool cm_path_contains(const char *ancestor, const char *path);
 /* What holds in the cgroup @path, per knob, the system's own value not included. */
 int cm_scope_values(struct cm *cm, struct cm_pack *pack, const char *path, struct cm_value *ret);
 

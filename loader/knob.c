@@ -187,6 +187,44 @@ static int set_in_cgroup(struct cm *cm, struct cm_pack *pack, const struct cm_kn
 	return cm_scope_write(cm, pack, path, &record);
 }
 
+/* What is stored; where the native LSM is active, the stricter of its value and what was locked. */
+static int stored(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl *knob,
+		  const struct cm_scope_record *record, int *ret)
+{
+	int err;
+
+	if (record) {
+		*ret = record->values[knob->index];
+		return 0;
+	}
+	err = cm_system_get(cm, pack, knob, ret);
+	*ret = cm_knob_strict(knob, *ret, pack->system[knob->index]);
+	return err;
+}
+
+static int set_locked(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl *knob,
+		      const char *cgroup, uint64_t id, int value)
+{
+	struct cm_scope_record record;
+	bool is_system = id == CM_CGROUP_ROOT;
+	char name[CM_PATH_LEN];
+	int err, now;
+
+	cm_knob_name(knob, name);
+	if (!is_system && cm_scope_find(pack, id, &record))
+		return cm_fail(cm, -ENOENT, "pack %s is not enabled in %s, and that is locked",
+			       pack->name, cgroup);
+	err = stored(cm, pack, knob, is_system ? NULL : &record, &now);
+	if (err)
+		return err;
+	if (cm_knob_strict(knob, now, value) != value)
+		return cm_fail(cm, -EPERM, "%s is %d%s%s: locked, it can only become stricter",
+			       name, now, is_system ? "" : " in ", is_system ? "" : cgroup);
+	if (is_system && pack->native && value != now)
+		err = file_set(cm, knob, value);
+	return err ? err : cm_tighten(cm, pack, knob, is_system ? 0 : id, value);
+}
+
 int cm_knob_set(struct cm *cm, const char *name, const char *cgroup, const char *text)
 {
 	_cleanup_pack_ struct cm_pack *pack = NULL;
@@ -195,9 +233,7 @@ int cm_knob_set(struct cm *cm, const char *name, const char *cgroup, const char 
 	char path[PATH_MAX];
 	int err, value;
 
-	err = cm_lock_refuse(cm, "set a knob");
-	if (!err)
-		err = find_knob(cm, name, &pack, &knob);
+	err = find_knob(cm, name, &pack, &knob);
 	if (!err)
 		err = cm_knob_parse(cm, knob, text, &value);
 	if (!err && cgroup)
@@ -206,6 +242,8 @@ int cm_knob_set(struct cm *cm, const char *name, const char *cgroup, const char 
 		return err;
 	if (knob->cap >= 0 && !cm_has_capability(knob->cap))
 		return cm_fail(cm, -EPERM, "setting %s needs capability %d", name, knob->cap);
+	if (cm->locked)
+		return set_locked(cm, pack, knob, cgroup, id, value);
 	if (id == CM_CGROUP_ROOT)
 		return cm_system_set(cm, pack, knob, value);
 	return set_in_cgroup(cm, pack, knob, cgroup, id, path, value);

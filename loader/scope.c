@@ -222,10 +222,9 @@ struct placed {
 };
 
 /* Ancestors before descendants, and each subtree in one run: '/' sorts before all else. */
-static int by_path(const void *a, const void *b)
+int cm_path_compare(const char *a, const char *b)
 {
-	const unsigned char *x = (const unsigned char *)((const struct placed *)a)->path;
-	const unsigned char *y = (const unsigned char *)((const struct placed *)b)->path;
+	const unsigned char *x = (const unsigned char *)a, *y = (const unsigned char *)b;
 
 	while (*x && *x == *y) {
 		x++;
@@ -234,7 +233,12 @@ static int by_path(const void *a, const void *b)
 	return (*x == '/' ? 1 : *x) - (*y == '/' ? 1 : *y);
 }
 
-static bool contains(const char *ancestor, const char *path)
+static int by_path(const void *a, const void *b)
+{
+	return cm_path_compare(((const struct placed *)a)->path, ((const struct placed *)b)->path);
+}
+
+bool cm_path_contains(const char *ancestor, const char *path)
 {
 	size_t len = strlen(ancestor);
 
@@ -274,7 +278,7 @@ static void place_values(struct cm_pack *pack, struct placed *placed, size_t nr)
 	for (i = 0; i < nr; i++) {
 		/* The nearest scoped ancestor is the one before, or one of its ancestors. */
 		up = (int)i - 1;
-		while (up >= 0 && !contains(placed[up].path, placed[i].path))
+		while (up >= 0 && !cm_path_contains(placed[up].path, placed[i].path))
 			up = placed[up].parent;
 		placed[i].parent = up;
 		if (up < 0)

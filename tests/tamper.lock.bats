@@ -25,14 +25,20 @@ fails() {
 	[[ $said == *"$message"* ]] || fail "$*" "$message" "$said"
 }
 
+# attempt_bind EXPECTED CGROUP PORT
+attempt_bind() {
+	equal "bind to port $3 in '/$2'" "$1" "$(in_cgroup "$2" "$attempts" bind "$3")"
+}
+
 # What the policies forbid is still forbidden, with the errno it had.
 holds() {
 	target
 	attempt EPERM "" attach
 	attempt EPERM a attach
-	equal "a port too low, in a" EACCES "$(in_cgroup a "$attempts" bind 1000)"
-	equal "the same outside" OK "$("$attempts" bind 1000)"
-	equal "a port high enough, in a" OK "$(in_cgroup a "$attempts" bind 1001)"
+	attempt_bind EACCES a 1000
+	attempt_bind EACCES a/b 1000
+	attempt_bind OK "" 1000
+	attempt_bind OK a 1101
 	end_background
 }
 
@@ -52,10 +58,11 @@ setup_file() {
 	bpftool btf dump file /sys/kernel/btf/vmlinux | grep -E \
 		"FUNC '(bpf_lsm_(ptrace_access_check|task_getpgid|bpf|inode_unlink)|security_ptrace_access_check|bpf_iter_bpf_map_elem)'" \
 		>"$BATS_FILE_TMPDIR/btf"
-	new_cgroup a
+	new_cgroup a/b
 	checmate 0 enable yama ptrace_scope=1
 	checmate 0 enable yama --cgroup /sys/fs/cgroup/a ptrace_scope=2
 	checmate 0 load build/tests/bpf/lock.bpf.o --cgroup /sys/fs/cgroup/a low=1000
+	checmate 0 enable lock_test --cgroup /sys/fs/cgroup/a/b
 }
 
 teardown() {
@@ -141,6 +148,33 @@ teardown() {
 	checmate 1 set "$knob=0"
 	checmate 1 set "$knob=1" --cgroup /sys/fs/cgroup/a
 	unchanged
+	holds
+}
+
+@test "a stricter value can be set, for the system, a cgroup and what lies in it, by each rule of strictness" {
+	local prefix=checmate.lock_test a=/sys/fs/cgroup/a
+	checmate 0 set "$prefix.low=1100" --cgroup $a
+	attempt_bind EACCES a/b 1100
+	attempt_bind OK a/b 1101
+	refused 1 "*is 1100 in $a: locked, it can only become stricter" set "$prefix.low=1099" --cgroup $a
+	checmate 0 set "$prefix.high=2000" --cgroup $a
+	attempt_bind EACCES a 2000
+	attempt_bind EACCES a/b 2000
+	attempt_bind OK a 1999
+	refused 1 "*can only become stricter" set "$prefix.high=2001" --cgroup $a
+	checmate 0 set "$prefix.bits=1" --cgroup $a/b
+	attempt_bind OK a 1999
+	attempt_bind EACCES a/b 1999
+	attempt_bind OK a/b 1998
+	refused 1 "*can only become stricter" set "$prefix.bits=2" --cgroup $a/b
+	checmate 0 set "$prefix.bits=3" --cgroup $a/b
+	checmate 0 set "$prefix.bits=3" --cgroup $a/b
+	attempt_bind EACCES a/b 1998
+	refused 1 "*out of range*" set "$prefix.bits=65536" --cgroup $a/b
+	checmate 0 set "$prefix.low=1050"
+	attempt_bind OK "" 1051
+	checmate 0 status -j
+	jq -e '[.[].scopes[].knobs[].effective] | index(1100)' <<<"$output"
 	holds
 }
 
@@ -287,6 +321,17 @@ teardown() {
 	value 1
 	holds
 	[[ -e $knob_file ]] || modprobe checmate
+}
+
+# --- g. cgroups
+
+@test "removing a cgroup does not take its scope away" {
+	rmdir /sys/fs/cgroup/a/b
+	checmate 0 status -j
+	jq -e '.[] | select(.name == "lock_test").scopes | map(.cgroup) | index("(removed)")' <<<"$output"
+	new_cgroup a/b
+	attempt_bind EACCES a/b 1000
+	holds
 }
 
 # --- h. in front
