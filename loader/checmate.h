@@ -170,7 +170,8 @@ int cm_knob_set(struct cm *cm, const char *knob, const char *cgroup, const char 
  *
  * Return: 0; -EALREADY it is locked; -ENOENT nothing is in force; -EPERM the caller is in another
  * mount namespace than process 1; -EBUSY a BPF program that is loaded could undo a policy (the
- * sentence names it), or another process has a map mapped for writing.
+ * sentence names it), or another process has a map mapped for writing; -EINVAL a policy has a map
+ * that cannot be frozen.
  */
 int cm_lock(struct cm *cm);
 

@@ -90,7 +90,7 @@ static int know(struct cm *cm, const struct known *known, uint32_t kind, uint32_
 	return put(cm, known->ours_fd, &key);
 }
 
-static int know_map(struct cm *cm, const struct known *known, int fd)
+static int know_map(struct cm *cm, const struct known *known, const char *path, int fd)
 {
 	struct cm_guard_shape shape;
 	struct bpf_map_info info = {};
@@ -98,7 +98,10 @@ static int know_map(struct cm *cm, const struct known *known, int fd)
 	int err = bpf_obj_get_info_by_fd(fd, &info, &len);
 
 	if (err)
-		return cm_fail(cm, err, "cannot look at a map: %s", strerror(-err));
+		return cm_fail(cm, err, "cannot look at %.400s: %s", path, strerror(-err));
+	err = cm_freeze_check(cm, path, &info);
+	if (err)
+		return err;
 	shape = (struct cm_guard_shape){ info.type, info.key_size, info.value_size };
 	err = put(cm, known->shapes_fd, &shape);
 	return err ? err : know(cm, known, CM_GUARD_MAP, info.id);
@@ -141,10 +144,9 @@ static int know_link(struct cm *cm, const struct known *known, int fd)
 
 static int know_pin(struct cm *cm, const char *path, int fd, void *known)
 {
-	(void)path;
 	switch (kind_of(fd)) {
 	case PIN_MAP:
-		return know_map(cm, known, fd);
+		return know_map(cm, known, path, fd);
 	case PIN_PROGRAM:
 		return know_program(cm, known, fd);
 	case PIN_LINK:

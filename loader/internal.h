@@ -21,6 +21,7 @@
  *	knob.c		values by name
  *	lock.c		locked until reboot
  *	guard.c		what keeps it locked
+ *	freeze.c	maps that nobody can write any more
  *	tighten.c	values of a locked policy
  *	door.c		files under /proc/sys: the module's or the native LSM's
  *	cgroup.c	cgroup directories and ids
@@ -324,6 +325,12 @@ int cm_guard_begin(struct cm *cm); /* in place and pinned as lock/, or nothing *
 typedef int (*cm_guard_pin_fn)(struct cm *cm, const char *path, int fd, void *arg);
 int cm_guard_each_pin(struct cm *cm, cm_guard_pin_fn fn, void *arg); /* of all there are */
 bool cm_guard_is_map(int fd);
+
+/* freeze.c */
+bool cm_frozen(int fd); /* a map's */
+int cm_freeze(struct cm *cm, const char *path, int fd);
+/* -EINVAL if it cannot be frozen, before that is tried. */
+int cm_freeze_check(struct cm *cm, const char *path, const struct bpf_map_info *info);
 
 /* tighten.c */
 int cm_tighten_prepare(struct cm *cm, const char *pack, void *arg); /* in locking/ */

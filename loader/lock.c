@@ -13,30 +13,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "../kernel/guard.h"
 #include "internal.h"
-
-/* How long a map may stay mapped for writing by someone else: a reader of ours is brief. */
-#define FREEZE_TRIES	500
-#define FREEZE_RETRY_MS 20
-
-/* Frozen, says the kernel of the map behind the descriptor. */
-static bool is_frozen(int fd)
-{
-	char path[64], line[64];
-	bool frozen = false;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	file = fopen(path, "re");
-	while (file && fgets(line, sizeof(line), file))
-		frozen |= !strcmp(line, "frozen:\t1\n");
-	if (file)
-		fclose(file);
-	return frozen;
-}
 
 static int state_fd(struct cm *cm)
 {
@@ -52,7 +31,7 @@ enum cm_lock_state cm_lock_state(struct cm *cm)
 
 	if (fd < 0)
 		return CM_LOCK_NONE;
-	return is_frozen(fd) ? CM_LOCK_COMPLETE : CM_LOCK_BEGUN;
+	return cm_frozen(fd) ? CM_LOCK_COMPLETE : CM_LOCK_BEGUN;
 }
 
 int cm_lock_refuse(struct cm *cm, const char *what)
@@ -121,24 +100,6 @@ static int seal_pack(struct cm *cm, const char *name, void *arg)
 	return err;
 }
 
-static int freeze(struct cm *cm, const char *path, int fd)
-{
-	struct timespec pause = { .tv_nsec = FREEZE_RETRY_MS * 1000000L };
-	int tries, err = -EBUSY;
-
-	for (tries = 0; !is_frozen(fd); tries++) {
-		err = bpf_map_freeze(fd);
-		if (err && (err != -EBUSY || tries == FREEZE_TRIES))
-			return cm_fail(cm, err, "cannot freeze %.400s%s: %s; lock again", path,
-				       err == -EBUSY ? ", which someone has mapped for writing"
-						     : "",
-				       strerror(-err));
-		if (err)
-			nanosleep(&pause, NULL);
-	}
-	return 0;
-}
-
 /* All but the events, which a reader consumes, and the guard's state, which comes last. */
 static int freeze_pin(struct cm *cm, const char *path, int fd, void *last)
 {
@@ -151,7 +112,7 @@ static int freeze_pin(struct cm *cm, const char *path, int fd, void *last)
 	err = bpf_obj_get_info_by_fd(fd, &info, &len);
 	if (err)
 		return cm_fail(cm, err, "cannot look at %.400s: %s", path, strerror(-err));
-	return info.type == BPF_MAP_TYPE_RINGBUF ? 0 : freeze(cm, path, fd);
+	return info.type == BPF_MAP_TYPE_RINGBUF ? 0 : cm_freeze(cm, path, fd);
 }
 
 int cm_lock_finish(struct cm *cm)
@@ -173,7 +134,7 @@ int cm_lock_finish(struct cm *cm)
 		return cm_fail(cm, -EIO, "cannot map %s", last);
 	__atomic_store_n(&state->stage, CM_GUARD_LOCKED, __ATOMIC_SEQ_CST);
 	munmap(state, size);
-	err = freeze(cm, last, fd);
+	err = cm_freeze(cm, last, fd);
 	cm->locked = !err;
 	return err;
 }

@@ -83,6 +83,13 @@ teardown() {
 	[[ ! -e $pins/lock && ! -e $pins/locking ]]
 }
 
+@test "a policy with a map that cannot be frozen keeps lock from being done: the map is named" {
+	checmate 0 load build/tests/bpf/unfreezable.bpf.o
+	refused 1 "*packs/unfreezable/map_boxes cannot be frozen*" lock
+	[[ ! -e $pins/lock && ! -e $pins/locking ]]
+	checmate 0 unload unfreezable
+}
+
 @test "lock from another mount namespace is refused and changes nothing" {
 	remember
 	fails "another mount namespace" unshare -m "$top/build/checmate" lock
