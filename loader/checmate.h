@@ -209,6 +209,27 @@ struct cm_packs {
 int cm_packs_get(struct cm *cm, struct cm_packs **ret);
 void cm_packs_free(struct cm_packs *packs);
 
+/* The policies on a hook, in the order in which the kernel asks them. */
+struct cm_hook_order {
+	char hook[CM_NAME_LEN * 2];
+	size_t nr;
+	struct {
+		char policy[CM_NAME_LEN];
+		uint32_t priority;
+	} policies[CM_SLOTS];
+};
+
+/*
+ * cm_order_get - the chains that are in force
+ * @hook: NULL: every hook in use
+ * @cgroup: not NULL: only policies that are in force for tasks in there, be it by a scope above it
+ * @ret: one element per hook that has policies; released with free()
+ *
+ * Return: 0; -ENOENT no such cgroup; -EPROTO a chain holds a program that is none of ours.
+ */
+int cm_order_get(struct cm *cm, const char *hook, const char *cgroup, struct cm_hook_order **ret,
+		 size_t *ret_nr);
+
 /* Counters of one hook of an enabled pack, summed over CPUs; index: enum cm_counter. */
 struct cm_hook_stats {
 	char pack[CM_NAME_LEN];

@@ -34,6 +34,9 @@ static const struct cli_verb verbs[] = {
 	{ "unload", "POLICY", "withdraw a policy from everywhere", 0, 1, 1, cmd_unload },
 	{ "replace", "POLICY FILE", "put another object in a policy's place, at once", 0, 2, 2,
 	  cmd_replace },
+	{ "order", "[HOOK | POLICY]", "show in what order policies are asked, or change it",
+	  CLI_CGROUP | CLI_PRIORITY | CLI_JSON, 0, 1, cmd_order },
+	{ "show", "POLICY", "show all about a policy in force", CLI_JSON, 1, 1, cmd_show },
 	{ "get", "NAME", "show the value of a knob", CLI_CGROUP | CLI_VALUE_ONLY | CLI_JSON, 1, 1,
 	  cmd_get },
 	{ "set", "NAME=VALUE", "set a knob", CLI_CGROUP, 1, 1, cmd_set },
@@ -160,6 +163,21 @@ bool cli_is_setting(const char *operand)
 	const char *equals = strchr(operand, '=');
 
 	return equals && equals != operand && equals[1];
+}
+
+enum cli_status cli_priority(const struct cli *cli, uint32_t *ret)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(cli->priority, &end, 10);
+	if (*cli->priority < '0' || *cli->priority > '9' || *end || errno || value > UINT32_MAX)
+		return cli_misuse(cli,
+				  "%s: --priority goes from 0 to %u, \"%.40s\" is not in there",
+				  cli->verb->name, UINT32_MAX, cli->priority);
+	*ret = value;
+	return CLI_DONE;
 }
 
 static const struct cli_verb *find_verb(const char *name)

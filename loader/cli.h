@@ -77,6 +77,9 @@ enum cli_status cli_misuse(const struct cli *cli, const char *format, ...)
  */
 enum cli_status cli_done(const struct cm *cm, int err);
 
+/* "--priority P" as a number; misuse otherwise. */
+enum cli_status cli_priority(const struct cli *cli, uint32_t *ret);
+
 /* Is it NAME=VALUE, with something on either side? */
 bool cli_is_setting(const char *operand);
 
@@ -94,6 +97,8 @@ enum cli_status cmd_status(const struct cli *cli);
 enum cli_status cmd_load(const struct cli *cli);
 enum cli_status cmd_unload(const struct cli *cli);
 enum cli_status cmd_replace(const struct cli *cli);
+enum cli_status cmd_order(const struct cli *cli);
+enum cli_status cmd_show(const struct cli *cli);
 enum cli_status cmd_enable(const struct cli *cli);
 enum cli_status cmd_disable(const struct cli *cli);
 enum cli_status cmd_get(const struct cli *cli);

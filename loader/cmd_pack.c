@@ -6,51 +6,12 @@
 #include <json-c/json.h>
 
 #include "cli.h"
-#include "output.h"
-
-static void freep(struct cm_packs **packs)
-{
-	cm_packs_free(*packs);
-}
-
-#define PACKS __attribute__((cleanup(freep))) struct cm_packs *
+#include "json.h"
+#include "show.h"
 
 static const char *mode_name(enum cm_mode mode)
 {
 	return mode == CM_PERMISSIVE ? "permissive" : "enforce";
-}
-
-static void json_text(struct json_object *json, const char *key, const char *text)
-{
-	json_object_object_add(json, key, output_string(text, OUTPUT_UNLIMITED));
-}
-
-static void json_int(struct json_object *json, const char *key, int value)
-{
-	json_object_object_add(json, key, output_need(json_object_new_int(value)));
-}
-
-static void json_flag(struct json_object *json, const char *key, bool value)
-{
-	json_object_object_add(json, key, output_need(json_object_new_boolean(value)));
-}
-
-/* Adds an empty array and returns it. */
-static struct json_object *json_array(struct json_object *json, const char *key)
-{
-	struct json_object *array = output_need(json_object_new_array());
-
-	json_object_object_add(json, key, array);
-	return array;
-}
-
-/* Adds an empty object and returns it. */
-static struct json_object *json_item(struct json_object *array)
-{
-	struct json_object *json = output_need(json_object_new_object());
-
-	json_object_array_add(array, json);
-	return json;
 }
 
 static void list_pack_json(struct json_object *array, const struct cm_pack_info *pack)
@@ -110,12 +71,12 @@ enum cli_status cmd_list(const struct cli *cli)
 	return CLI_DONE;
 }
 
-static void status_pack_json(struct json_object *array, const struct cm_pack_info *pack)
+void status_json(struct json_object *json, const struct cm_pack_info *pack)
 {
-	struct json_object *json = json_item(array), *scopes;
+	struct json_object *scopes;
 
 	json_text(json, "name", pack->decl->name);
-	json_text(json, "door", pack->door ? pack->door : "none");
+	json_text(json, "door", pack->door);
 	json_flag(json, "native", pack->native);
 	scopes = json_array(json, "scopes");
 	for (size_t i = 0; i < pack->nr_scopes; i++) {
@@ -143,7 +104,7 @@ static void status_scope(struct table *table, const struct cm_pack_info *pack,
 {
 	for (size_t k = 0; k < pack->nr_knobs || k == 0; k++) {
 		table_cell(table, pack->decl->name);
-		table_cell(table, pack->door ? pack->door : "none");
+		table_cell(table, pack->door);
 		table_cell(table, mode_name(scope->mode));
 		if (pack->nr_knobs) {
 			table_cell(table, pack->knobs[k].name);
@@ -158,22 +119,25 @@ static void status_scope(struct table *table, const struct cm_pack_info *pack,
 	}
 }
 
-static void status_text(const struct cm_packs *packs)
+struct table *status_table(struct table *table, const struct cm_pack_info *pack)
 {
 	static const char *const headings[] = { "PACK", "DOOR",	     "MODE",  "KNOB",
 						"SET",	"EFFECTIVE", "CGROUP" };
+
+	if (!table)
+		table = table_new(7, headings, 1u << 4 | 1u << 5);
+	for (size_t s = 0; s < pack->nr_scopes; s++)
+		status_scope(table, pack, &pack->scopes[s]);
+	return table;
+}
+
+static void status_text(const struct cm_packs *packs)
+{
 	struct table *table = NULL;
 
-	for (size_t i = 0; i < packs->nr; i++) {
-		const struct cm_pack_info *pack = &packs->packs[i];
-
-		if (!pack->enabled)
-			continue;
-		if (!table)
-			table = table_new(7, headings, 1u << 4 | 1u << 5);
-		for (size_t s = 0; s < pack->nr_scopes; s++)
-			status_scope(table, pack, &pack->scopes[s]);
-	}
+	for (size_t i = 0; i < packs->nr; i++)
+		if (packs->packs[i].enabled)
+			table = status_table(table, &packs->packs[i]);
 	if (table)
 		table_print(table);
 	else
@@ -199,7 +163,7 @@ enum cli_status cmd_status(const struct cli *cli)
 	array = output_need(json_object_new_array());
 	for (size_t i = 0; i < packs->nr; i++)
 		if (packs->packs[i].enabled)
-			status_pack_json(array, &packs->packs[i]);
+			status_json(json_item(array), &packs->packs[i]);
 	output_json(array);
 	return CLI_DONE;
 }

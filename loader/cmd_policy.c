@@ -1,25 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Policies from files: load, unload, replace. */
-#include <errno.h>
-#include <stdlib.h>
-
 #include "cli.h"
-
-/* "--priority P" as a number; misuse otherwise. */
-static enum cli_status parse_priority(const struct cli *cli, uint32_t *ret)
-{
-	unsigned long value;
-	char *end;
-
-	errno = 0;
-	value = strtoul(cli->priority, &end, 10);
-	if (*cli->priority < '0' || *cli->priority > '9' || *end || errno || value > UINT32_MAX)
-		return cli_misuse(cli,
-				  "%s: --priority goes from 0 to %u, \"%.40s\" is not in there",
-				  cli->verb->name, UINT32_MAX, cli->priority);
-	*ret = value;
-	return CLI_DONE;
-}
 
 enum cli_status cmd_load(const struct cli *cli)
 {
@@ -35,7 +16,7 @@ enum cli_status cmd_load(const struct cli *cli)
 			return cli_misuse(cli, "load: \"%.200s\" is not KNOB=VALUE",
 					  cli->operands[i]);
 	if (cli->priority) {
-		if (parse_priority(cli, &priority) != CLI_DONE)
+		if (cli_priority(cli, &priority) != CLI_DONE)
 			return CLI_MISUSE;
 		options.priority = &priority;
 	}

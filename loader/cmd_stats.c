@@ -2,10 +2,9 @@
 /* Counters: stats. */
 #include <stdio.h>
 
-#include <json-c/json.h>
-
 #include "cli.h"
-#include "output.h"
+#include "json.h"
+#include "show.h"
 
 static const struct {
 	enum cm_counter counter;
@@ -20,7 +19,27 @@ static const struct {
 	{ CM_COUNT_ERROR, "ERRORS", "errors" },
 };
 
-#define NR_SHOWN (sizeof(counters) / sizeof(counters[0]))
+_Static_assert(sizeof(counters) / sizeof(counters[0]) == STATS_SHOWN, "show.h says how many");
+
+void stats_headings(const char **ret)
+{
+	for (size_t c = 0; c < STATS_SHOWN; c++)
+		ret[c] = counters[c].heading;
+}
+
+void stats_cells(struct table *table, const struct cm_hook_stats *stats)
+{
+	for (size_t c = 0; c < STATS_SHOWN; c++)
+		table_count(table, stats->counters[counters[c].counter]);
+}
+
+void stats_json(struct json_object *json, const struct cm_hook_stats *stats)
+{
+	for (size_t c = 0; c < STATS_SHOWN; c++)
+		json_object_object_add(
+			json, counters[c].key,
+			output_need(json_object_new_uint64(stats->counters[counters[c].counter])));
+}
 
 static void freep(struct cm_stats **stats)
 {
@@ -29,57 +48,38 @@ static void freep(struct cm_stats **stats)
 
 #define STATS __attribute__((cleanup(freep))) struct cm_stats *
 
-static struct json_object *item(struct json_object *array, const char *pack)
-{
-	struct json_object *json = output_need(json_object_new_object());
-
-	json_object_object_add(json, "pack", output_string(pack, CM_NAME_LEN));
-	json_object_array_add(array, json);
-	return json;
-}
-
-static void json_count(struct json_object *json, const char *key, uint64_t count)
-{
-	json_object_object_add(json, key, output_need(json_object_new_uint64(count)));
-}
-
 /* One array: an element has "hook" and the counters that each one has, or "counter" and "count". */
 static void print_json(const struct cm_stats *stats)
 {
 	struct json_object *array = output_need(json_object_new_array()), *json;
 
 	for (size_t i = 0; i < stats->nr_hooks; i++) {
-		const struct cm_hook_stats *row = &stats->hooks[i];
-
-		json = item(array, row->pack);
-		json_object_object_add(json, "hook", output_string(row->hook, sizeof(row->hook)));
-		for (size_t c = 0; c < NR_SHOWN; c++)
-			json_count(json, counters[c].key, row->counters[counters[c].counter]);
+		json = json_item(array);
+		json_text(json, "pack", stats->hooks[i].pack);
+		json_text(json, "hook", stats->hooks[i].hook);
+		stats_json(json, &stats->hooks[i]);
 	}
 	for (size_t i = 0; i < stats->nr_own; i++) {
-		const struct cm_own_stats *own = &stats->own[i];
-
-		json = item(array, own->pack);
-		json_object_object_add(json, "counter",
-				       output_string(own->name, sizeof(own->name)));
-		json_count(json, "count", own->count);
+		json = json_item(array);
+		json_text(json, "pack", stats->own[i].pack);
+		json_text(json, "counter", stats->own[i].name);
+		json_object_object_add(json, "count",
+				       output_need(json_object_new_uint64(stats->own[i].count)));
 	}
 	output_json(array);
 }
 
 static void print_hooks(const struct cm_stats *stats)
 {
-	const char *headings[2 + NR_SHOWN] = { "PACK", "HOOK" };
+	const char *headings[2 + STATS_SHOWN] = { "PACK", "HOOK" };
 	struct table *table;
 
-	for (size_t c = 0; c < NR_SHOWN; c++)
-		headings[2 + c] = counters[c].heading;
-	table = table_new(2 + NR_SHOWN, headings, ~3u);
+	stats_headings(headings + 2);
+	table = table_new(2 + STATS_SHOWN, headings, ~3u);
 	for (size_t i = 0; i < stats->nr_hooks; i++) {
 		table_cell(table, stats->hooks[i].pack);
 		table_cell(table, stats->hooks[i].hook);
-		for (size_t c = 0; c < NR_SHOWN; c++)
-			table_count(table, stats->hooks[i].counters[counters[c].counter]);
+		stats_cells(table, &stats->hooks[i]);
 	}
 	table_print(table);
 }

@@ -103,7 +103,7 @@ static int by_cgroup(const void *a, const void *b)
 }
 
 /* Enabled in cgroups only, but someone wrote the file under /proc/sys. */
-static bool system_in_force(const struct cm_pack *pack)
+bool cm_system_in_force(const struct cm_pack *pack)
 {
 	size_t i;
 
@@ -132,7 +132,7 @@ static int fill_state(struct cm *cm, struct cm_pack_info *info)
 	info->scopes = calloc(nr + 1, sizeof(*info->scopes));
 	if (!info->scopes)
 		return cm_fail(cm, -ENOMEM, "out of memory");
-	if (pack->state->system_enabled || system_in_force(pack))
+	if (pack->state->system_enabled || cm_system_in_force(pack))
 		err = fill_system(cm, info, pack);
 	first = info->nr_scopes;
 	for (i = 0; !err && i < nr; i++)

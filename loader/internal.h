@@ -22,6 +22,7 @@
  *	door.c		files under /proc/sys: the module's or the native LSM's
  *	cgroup.c	cgroup directories and ids
  *	info.c		what is known and in force
+ *	order.c		the chains in force
  *	event.c		audit events, counters
  *	sdk.c		compile a policy
  *	probe.c		does this kernel run BPF LSM programs?
@@ -322,6 +323,12 @@ int cm_scope_remove(struct cm *cm, struct cm_pack *pack, uint64_t id);
 int cm_scopes_derive(struct cm *cm, struct cm_pack *pack);
 /* What holds in the cgroup @path, per knob, the system's own value not included. */
 int cm_scope_values(struct cm *cm, struct cm_pack *pack, const char *path, struct cm_value *ret);
+
+/* Is the pack in force for tasks in the cgroup @path? */
+bool cm_scope_covers(struct cm *cm, struct cm_pack *pack, const char *path);
+
+/* info.c */
+bool cm_system_in_force(const struct cm_pack *pack);
 
 /* knob.c */
 int cm_knob_parse(struct cm *cm, const struct cm_knob_decl *knob, const char *text, int *ret);

@@ -183,7 +183,7 @@ static int check_new(struct cm *cm, struct cm_object *object)
 	if (cm_pin_exists(path) || cm_is_builtin(object->name))
 		return cm_fail(cm, -EEXIST, "the name %s is in use: give another with --name",
 			       object->name);
-	err = cm_pack_each(cm, check_collision, object);
+	err = object->nr_knobs ? cm_pack_each(cm, check_collision, object) : 0;
 	if (!err)
 		err = check_kernel(cm, object);
 	return err ? err : check_room(cm, object, NULL);

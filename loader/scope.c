@@ -118,6 +118,22 @@ int cm_scope_values(struct cm *cm, struct cm_pack *pack, const char *path, struc
 	return 0;
 }
 
+bool cm_scope_covers(struct cm *cm, struct cm_pack *pack, const char *path)
+{
+	struct cm_scope_record record;
+	char at[PATH_MAX];
+	uint64_t id;
+
+	if (pack->state->system_enabled || cm_system_in_force(pack))
+		return true;
+	snprintf(at, sizeof(at), "%s", path);
+	do {
+		if (!cm_cgroup_id_below(cm, at, &id) && !cm_scope_find(pack, id, &record))
+			return true;
+	} while (to_parent(at));
+	return false;
+}
+
 /* @values, on entry the surroundings', become those of the scope. */
 static void combine(const struct cm_pack *pack, const struct cm_scope_record *record,
 		    struct cm_value *values)

@@ -14,7 +14,7 @@ teardown_file() {
 	assert_nothing_left
 }
 
-verbs=(doctor list status enable disable load unload replace get set mode events stats version help)
+verbs=(doctor list status enable disable load unload replace order show get set mode events stats version help)
 
 # json FILTER: holds for $output
 json() {

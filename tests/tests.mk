@@ -47,7 +47,7 @@ $(BUILD)/tests/%: tests/bench/%.c $(BUILD)/libchecmate.a | $(BUILD)/tests
 	$(say) CC $@
 	$(Q)$(CC) $(CFLAGS) $(WARN) -D_GNU_SOURCE -Ikernel -Iloader -o $@ $^ $(lib_libs)
 
-$(BUILD)/tests/bpf/%.bpf.o: tests/bpf/%.bpf.c $(wildcard kernel/*.h) | $(BUILD)/tests/bpf
+$(BUILD)/tests/bpf/%.bpf.o: tests/bpf/%.bpf.c tests/bpf/refuse.bpf.c $(wildcard kernel/*.h) | $(BUILD)/tests/bpf
 	$(say) BPF $@
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 

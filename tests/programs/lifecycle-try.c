@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One attempt that Yama judges; prints OK or the errno's name. Exit status 0 unless misused.
+ * One attempt that Yama, or a policy of the tests, judges; prints OK or the errno's name. Exit
+ *status 0 unless misused.
  *
  *	attach PID | seize PID | read PID | mem PID | syscall PID | getfd PID
+ *	scheduler PID | session PID	of another task: what test policies judge
  *	child		attach to a child of one's own
  *	traceme		a child asks to be traced by us
  *	ptracer ARG	prctl(PR_SET_PTRACER, ARG); "any" is -1
@@ -13,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -182,6 +185,10 @@ static int on_pid(const char *what, pid_t pid, const char *more)
 		say(read_syscall(pid));
 	else if (!strcmp(what, "getfd"))
 		say(get_fd(pid));
+	else if (!strcmp(what, "scheduler"))
+		say(result(sched_getscheduler(pid)));
+	else if (!strcmp(what, "session"))
+		say(result(getsid(pid)));
 	else if (!strcmp(what, "flood") && more)
 		return flood(pid, atoi(more));
 	else
