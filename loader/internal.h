@@ -205,6 +205,10 @@ int cm_file_check(struct cm *cm, const char *path, const void *bytes, size_t siz
 int cm_store_put(struct cm *cm, const char *dir, const struct cm_object *object);
 int cm_about_get(struct cm *cm, const char *dir, struct cm_about *ret);
 int cm_store_get(struct cm *cm, const char *dir, struct cm_about *ret, void **ret_bytes);
+/* A pinned array of one element that nobody can write any more. */
+int cm_store_bytes(struct cm *cm, const char *path, const char *name, const void *data,
+		   size_t size);
+int cm_store_text(struct cm *cm, const char *path, char **ret);
 
 /* layout.c */
 int cm_layout_check(struct cm *cm, const struct cm_object *old, const struct cm_object *new);
@@ -268,9 +272,18 @@ void *cm_pack_map(const char *dir, const char *pin, size_t *ret_size);
 /* "KNOB=VALUE" strings -> values of all knobs, by index; @given: nonzero where one was named. */
 int cm_settings_parse(struct cm *cm, const struct cm_object *object, const char *const *settings,
 		      int *values, char *given);
+/* Where, and how, a pack is to be in force. */
+struct cm_placement {
+	const char *cgroup; /* NULL: the whole system */
+	enum cm_mode mode;
+	const int *values; /* by index of the knob */
+	const char *given; /* by index, nonzero: that value is not just the default */
+};
+
 /* In one more scope; the pack is loaded. */
-int cm_pack_enable_scope(struct cm *cm, const char *name, const char *cgroup, const int *values,
-			 const char *given);
+int cm_pack_enable_scope(struct cm *cm, const char *name, const struct cm_placement *place);
+/* The same; the pack is loaded if it is not. */
+int cm_pack_place(struct cm *cm, struct cm_object *object, const struct cm_placement *place);
 int cm_pack_check_latches(struct cm *cm, struct cm_pack *pack);
 int cm_pack_commit(struct cm *cm, const char *name); /* phase "enabled", files under /proc/sys */
 
@@ -294,6 +307,9 @@ uint32_t cm_pack_phase(const char *dir);
 int cm_pack_each(struct cm *cm, cm_pin_fn fn, void *arg);
 
 /* policy.c */
+int cm_policy_load_object(struct cm *cm, struct cm_object *object,
+			  const struct cm_placement *places, size_t nr);
+int cm_policy_replace_object(struct cm *cm, const char *name, struct cm_object *object);
 int cm_policy_finish_replacing(struct cm *cm);
 
 /* recover.c */
