@@ -265,11 +265,16 @@ static int set_entry(struct cm *cm, const char *hook, int fd, const struct cm_no
 int cm_chain_apply(struct cm *cm, const char *hook)
 {
 	__attribute__((cleanup(cm_chain_release))) struct cm_chain chain;
+	char dir[PATH_MAX], path[PATH_MAX], link[PATH_MAX];
 	_cleanup_close_ int root = -1;
 	int err = cm_chain_read(cm, hook, &chain), fresh;
 	struct cm_node *node;
 	size_t i;
 
+	if (!err)
+		err = hook_paths(cm, hook, dir, path, link);
+	if (!err && !cm_pin_exists(path))
+		return 0; /* it had not come to that: the policy is on its way out already */
 	if (!err)
 		err = open_root(cm, hook, &root);
 	if (!err)
