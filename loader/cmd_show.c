@@ -146,43 +146,6 @@ static void hooks_json(struct json_object *array, const struct shown *shown)
 	}
 }
 
-/* The counters of its own. */
-static void own_json(struct json_object *array, const struct shown *shown)
-{
-	for (size_t i = 0; i < shown->stats->nr_own; i++) {
-		const struct cm_own_stats *own = &shown->stats->own[i];
-		struct json_object *counter;
-
-		if (strcmp(own->pack, shown->pack->decl->name))
-			continue;
-		counter = json_item(array);
-		json_text(counter, "counter", own->name);
-		json_object_object_add(counter, "count",
-				       output_need(json_object_new_uint64(own->count)));
-	}
-}
-
-static void own_text(const struct shown *shown)
-{
-	static const char *const headings[] = { "COUNTER", "COUNT" };
-	struct table *table = NULL;
-
-	for (size_t i = 0; i < shown->stats->nr_own; i++) {
-		const struct cm_own_stats *own = &shown->stats->own[i];
-
-		if (strcmp(own->pack, shown->pack->decl->name))
-			continue;
-		if (!table)
-			table = table_new(2, headings, 1 << 1);
-		table_cell(table, own->name);
-		table_count(table, own->count);
-	}
-	if (!table)
-		return;
-	table_print(table);
-	putchar('\n');
-}
-
 static void show_json(const struct shown *shown)
 {
 	struct json_object *json = output_need(json_object_new_object());
@@ -194,7 +157,6 @@ static void show_json(const struct shown *shown)
 	json_int(json, "layout", shown->pack->decl->abi);
 	json_int(json, "priority", shown->pack->priority);
 	hooks_json(json_array(json, "hooks"), shown);
-	own_json(json_array(json, "counters"), shown);
 	output_json(json);
 }
 
@@ -230,21 +192,15 @@ static void show_text(const struct shown *shown)
 	}
 	table_print(table);
 	putchar('\n');
-	own_text(shown);
 	table_print(status_table(NULL, pack));
-}
-
-static void free_stats(struct cm_stats **stats)
-{
-	cm_stats_free(*stats);
 }
 
 enum cli_status cmd_show(const struct cli *cli)
 {
 	FREED struct cm_hook_order *orders = NULL;
-	__attribute__((cleanup(free_stats))) struct cm_stats *stats = NULL;
 	struct shown shown = { 0 };
 	PACKS packs = NULL;
+	STATS stats = NULL;
 	CLI_SESSION cm = NULL;
 	int err;
 

@@ -41,13 +41,6 @@ void stats_json(struct json_object *json, const struct cm_hook_stats *stats)
 			output_need(json_object_new_uint64(stats->counters[counters[c].counter])));
 }
 
-static void freep(struct cm_stats **stats)
-{
-	cm_stats_free(*stats);
-}
-
-#define STATS __attribute__((cleanup(freep))) struct cm_stats *
-
 /* One array: an element has "hook" and the counters that each one has, or "counter" and "count". */
 static void print_json(const struct cm_stats *stats)
 {

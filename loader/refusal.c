@@ -75,10 +75,13 @@ static char *shorten(char *log, const char **ret_reason)
 	char *line, *rest = log, *text = NULL;
 	size_t nr = 0, all = 0, i, size;
 	FILE *f = open_memstream(&text, &size);
+	bool report = false;
 
 	while (f && (line = strsep(&rest, "\n"))) {
 		all += rest != NULL;
-		if (is_summary(line))
+		/* 7.x says it all again, in a page of its own. */
+		report |= !strncmp(line, "Verification failed: ", 21);
+		if (report || is_summary(line))
 			continue;
 		if (line[0] == ';' && line[1] == ' ')
 			source = line + 2;

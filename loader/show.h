@@ -11,8 +11,14 @@ static inline void show_free_packs(struct cm_packs **packs)
 	cm_packs_free(*packs);
 }
 
+static inline void show_free_stats(struct cm_stats **stats)
+{
+	cm_stats_free(*stats);
+}
+
 /* Released at the end of the block. */
 #define PACKS __attribute__((cleanup(show_free_packs))) struct cm_packs *
+#define STATS __attribute__((cleanup(show_free_stats))) struct cm_stats *
 
 /* cmd_pack.c: the scopes of a policy in force, as `status` has them; @table NULL: a new one */
 void status_json(struct json_object *json, const struct cm_pack_info *pack);

@@ -354,6 +354,19 @@ asked() {
 	[[ $output == *' name="features" error=EROFS '* ]] || fail "the event" 'name="features"' "$output"
 }
 
+@test "build takes the types from a file that --btf names, and says if it cannot" {
+	cd "$BATS_TEST_TMPDIR"
+	printf '%s\n' '#include "vmlinux.h"' '#include "checmate.bpf.h"' 'CM_PACK("typed");' \
+		'CM_HOOK(file_open, struct file *file) { return file->f_inode ? CM_ALLOW : -EPERM; }' >typed.c
+	cp /sys/kernel/btf/vmlinux types
+	checmate 0 build --btf types -o out.o typed.c
+	checmate 0 load out.o
+	rm types
+	refused 1 "checmate: typed.c: cannot read the kernel's types from types: No such file or directory" \
+		build --btf types -o other.o typed.c
+	[[ ! -e other.o ]]
+}
+
 @test "build says in one line what is missing, and leaves nothing behind" {
 	cd "$BATS_TEST_TMPDIR"
 	refused 1 "checmate: none.c: cannot open none.c: No such file or directory" build none.c
