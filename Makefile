@@ -25,7 +25,7 @@ ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/; s/riscv64/riscv
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 
 WARN := -Wall -Wextra -Werror
-LIBS := libbpf libkmod popt json-c libconfuse
+LIBS := libbpf libkmod popt json-c libconfuse libmd
 # Only what is compiled needs them: `make help`, `deps` and `clean` work without.
 lib_cflags = $(shell $(PKG_CONFIG) --cflags $(LIBS))
 lib_libs   = $(shell $(PKG_CONFIG) --libs $(LIBS))

@@ -27,7 +27,6 @@
  *	sdk.c		compile a policy
  *	probe.c		does this kernel run BPF LSM programs?
  *	doctor.c	every requirement, tried
- *	sha256.c	a digest
  */
 #ifndef CM_INTERNAL_H
 #define CM_INTERNAL_H
@@ -108,9 +107,7 @@ struct cm_hook {
 	uint32_t counters; /* offset in the counters map */
 };
 
-/* sha256.c */
-#define CM_DIGEST_LEN 32
-void cm_sha256(const void *data, size_t size, unsigned char ret[CM_DIGEST_LEN]);
+#define CM_DIGEST_LEN 32 /* of SHA-256 */
 
 /* What is pinned as "about" of a policy. */
 #define CM_ORIGIN_LEN PATH_MAX

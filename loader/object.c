@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A policy object: what it declares about itself, where its variables are. Nothing is loaded here.
  */
-#include <string.h>
+#include <sha2.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "internal.h"
@@ -265,13 +266,16 @@ static struct cm_object *new_object(struct cm *cm, const char *name)
 static void describe(struct cm_object *object, const void *bytes, size_t size, const char *origin)
 {
 	struct timespec now;
+	SHA2_CTX digest;
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	object->bytes = bytes;
 	object->about.abi = CM_ABI;
 	object->about.sequence = now.tv_sec * 1000000000ull + now.tv_nsec;
 	object->about.size = size;
-	cm_sha256(bytes, size, object->about.digest);
+	SHA256Init(&digest);
+	SHA256Update(&digest, bytes, size);
+	SHA256Final(object->about.digest, &digest);
 	snprintf(object->about.origin, sizeof(object->about.origin), "%s", origin);
 }
 
