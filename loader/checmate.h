@@ -66,15 +66,16 @@ const char *cm_notice(const struct cm *cm);
  * cm_pack_enable - put a pack in force in a scope
  * @pack: name of a built-in pack ("yama")
  * @cgroup: the scope; NULL: the whole system
+ * @mode: CM_PERMISSIVE: from its first moment there it only counts and reports
  * @settings: NULL-terminated "KNOB=VALUE" strings, or NULL; knobs that are not named get their
  *	      declared default
  *
  * Return: 0; -ENOENT no such pack or cgroup; -EEXIST already enabled there; -EINVAL no such knob,
  * not a number; -ERANGE a value out of its bounds; -EOPNOTSUPP this kernel cannot run it (no
  * BPF LSM: the sentence names the boot parameter); -ENOSPC no free slot or scope; -EPERM a knob of
- * the native LSM refused the value.
+ * the native LSM refused the value, or its system-wide value cannot be permissive.
  */
-int cm_pack_enable(struct cm *cm, const char *pack, const char *cgroup,
+int cm_pack_enable(struct cm *cm, const char *pack, const char *cgroup, enum cm_mode mode,
 		   const char *const *settings);
 
 /*
@@ -92,6 +93,7 @@ struct cm_load_options {
 	const char *name;	     /* NULL: the one it declares; [a-z0-9_] */
 	const uint32_t *priority;    /* NULL: the one it declares */
 	const char *const *cgroups;  /* NULL-terminated, NULL or empty: the whole system */
+	enum cm_mode mode;	     /* as in cm_pack_enable() */
 	const char *const *settings; /* as in cm_pack_enable() */
 };
 

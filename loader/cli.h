@@ -27,6 +27,7 @@ enum cli_option {
 	CLI_NAME = 1 << 7,
 	CLI_PRIORITY = 1 << 8,
 	CLI_FILE = 1 << 12,
+	CLI_PERMISSIVE = 1 << 13,
 	CLI_CGROUPS = 1 << 9, /* --cgroup, any number of times */
 	CLI_OUTPUT = 1 << 10,
 	CLI_BTF = 1 << 11,
@@ -60,6 +61,11 @@ struct cli_verb {
 static inline bool cli_given(const struct cli *cli, enum cli_option option)
 {
 	return cli->options & option;
+}
+
+static inline enum cm_mode cli_mode(const struct cli *cli)
+{
+	return cli_given(cli, CLI_PERMISSIVE) ? CM_PERMISSIVE : CM_ENFORCE;
 }
 
 /* One line on standard error, "checmate: ..."; escaped, so that it stays one. */

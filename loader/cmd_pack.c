@@ -179,7 +179,8 @@ enum cli_status cmd_enable(const struct cli *cli)
 					  cli->operands[i]);
 	err = cm_open(CM_OPEN_WRITE, &cm);
 	if (!err)
-		err = cm_pack_enable(cm, cli->operands[0], cli->cgroup, &cli->operands[1]);
+		err = cm_pack_enable(cm, cli->operands[0], cli->cgroup, cli_mode(cli),
+				     &cli->operands[1]);
 	return cli_done(cm, err);
 }
 

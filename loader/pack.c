@@ -246,12 +246,15 @@ int cm_pack_place(struct cm *cm, struct cm_object *object, const struct cm_place
 	return err;
 }
 
-int cm_pack_enable(struct cm *cm, const char *name, const char *cgroup, const char *const *settings)
+int cm_pack_enable(struct cm *cm, const char *name, const char *cgroup, enum cm_mode mode,
+		   const char *const *settings)
 {
 	_cleanup_object_ struct cm_object *object = NULL;
 	char path[PATH_MAX], given[CM_KNOBS_MAX];
 	int values[CM_KNOBS_MAX], err;
-	struct cm_placement place = { .cgroup = cgroup, .values = values, .given = given };
+	struct cm_placement place = {
+		.cgroup = cgroup, .mode = mode, .values = values, .given = given
+	};
 	uint64_t id;
 
 	err = cm_object_open(cm, name, &object);

@@ -231,7 +231,7 @@ int cm_policy_load(struct cm *cm, const char *path, const struct cm_load_options
 	_cleanup_object_ struct cm_object *object = NULL;
 	char given[CM_KNOBS_MAX];
 	int values[CM_KNOBS_MAX], err;
-	struct cm_placement place = { .values = values, .given = given };
+	struct cm_placement place = { .mode = options->mode, .values = values, .given = given };
 
 	if (options->name && !cm_is_name(options->name))
 		return cm_fail(cm, -EINVAL,
