@@ -261,7 +261,7 @@ between() {
 }
 
 @test "kill -9 at a step of -f leaves the configuration of before or after" {
-	local before after steps step i every=25
+	local before after steps step i every=40
 	new_cgroup c
 	checmate 0 enable yama
 	before=$(saved)
