@@ -78,6 +78,8 @@ stranger declared EPERM" "$output"
 	until_true 20 registered 1
 	end_background
 	until_true 20 registered 0
+	equal "errors when a task is freed" 0 "$(count errors task_free)"
+	equal "errors when one is made" 0 "$(count errors task_alloc)"
 }
 
 # The scope "gone" that status shows, if any, is in force in the cgroup that has that name now.

@@ -415,7 +415,9 @@ CM_HOOK(ptrace_traceme, struct task_struct *parent)
 
 static __always_inline void delete_entry(void *map, __u64 task, volatile cm_counter_line *counters)
 {
-	long error = bpf_map_delete_elem(map, &task);
+	/* Up to 6.3 the operations of maps return an int, with anything in the register's upper
+	 * half. */
+	int error = bpf_map_delete_elem(map, &task);
 
 	if (error && error != -ENOENT) {
 		stale_entry = true;
