@@ -6,6 +6,7 @@
 
 #include "cli.h"
 #include "json.h"
+#include "show.h"
 
 static void freep(struct cm_changes **changes)
 {
@@ -29,11 +30,6 @@ static const char *const kinds[] = {
 	[CM_CHANGE_DISABLE] = "disable", [CM_CHANGE_UNLOAD] = "unload",
 };
 
-static const char *mode(int64_t mode)
-{
-	return mode == CM_PERMISSIVE ? "permissive" : "enforce";
-}
-
 /* One line: what, of which policy, in which scope, and the values before and after. */
 static void show_text(const struct cm_change *change)
 {
@@ -49,7 +45,7 @@ static void show_text(const struct cm_change *change)
 	switch (change->kind) {
 	case CM_CHANGE_LOAD:
 	case CM_CHANGE_ENABLE:
-		fprintf(f, ": %s%s%s", mode(change->to), *change->settings ? " " : "",
+		fprintf(f, ": %s%s%s", show_mode(change->to), *change->settings ? " " : "",
 			change->settings);
 		break;
 	case CM_CHANGE_SET:
@@ -59,7 +55,7 @@ static void show_text(const struct cm_change *change)
 		fprintf(f, ": %" PRId64 " -> %" PRId64, change->from, change->to);
 		break;
 	case CM_CHANGE_MODE:
-		fprintf(f, ": %s -> %s", mode(change->from), mode(change->to));
+		fprintf(f, ": %s -> %s", show_mode(change->from), show_mode(change->to));
 		break;
 	default:
 		break;
@@ -82,7 +78,7 @@ static void show_json(struct json_object *json, const struct cm_change *change)
 	switch (change->kind) {
 	case CM_CHANGE_LOAD:
 	case CM_CHANGE_ENABLE:
-		json_text(json, "mode", mode(change->to));
+		json_text(json, "mode", show_mode(change->to));
 		json_text(json, "settings", change->settings);
 		break;
 	case CM_CHANGE_SET:
@@ -95,8 +91,8 @@ static void show_json(struct json_object *json, const struct cm_change *change)
 		json_int(json, "to", change->to);
 		break;
 	case CM_CHANGE_MODE:
-		json_text(json, "from", mode(change->from));
-		json_text(json, "to", mode(change->to));
+		json_text(json, "from", show_mode(change->from));
+		json_text(json, "to", show_mode(change->to));
 		break;
 	default:
 		break;

@@ -173,7 +173,9 @@ static inline void *cm_section(struct bpf_map *map, size_t *ret_size)
 struct bpf_map *cm_object_map(const struct cm_object *object, const char *name);
 /* That name, or its ELF section. */
 const char *cm_object_map_name(const struct cm_object *object, const struct bpf_map *map);
-/* Offset of a variable in a data section, or -ENOENT. */
+/* Type of a data section, NULL if there is none. */
+const struct btf_type *cm_object_section(const struct cm_object *object, const char *section);
+/* Offset of a variable in it, or -ENOENT. */
 int cm_object_variable(const struct cm_object *object, const char *section, const char *name);
 /* Name of its i-th variable, NULL behind the last. */
 const char *cm_object_variable_name(const struct cm_object *object, const char *section, size_t i);
@@ -208,6 +210,8 @@ int cm_store_bytes(struct cm *cm, const char *path, const char *name, const void
 int cm_store_text(struct cm *cm, const char *path, char **ret);
 
 /* layout.c */
+/* Constants and places in a chain: each object brings its own. */
+bool cm_layout_is_new(const struct cm_object *object, const struct bpf_map *map);
 int cm_layout_check(struct cm *cm, const struct cm_object *old, const struct cm_object *new);
 bool cm_layout_same_counters(const struct cm_object *old, const struct cm_object *new);
 
@@ -277,12 +281,10 @@ struct cm_placement {
 	const char *given; /* by index, nonzero: that value is not just the default */
 };
 
-/* In one more scope; the pack is loaded. */
-int cm_pack_enable_scope(struct cm *cm, const char *name, const struct cm_placement *place);
-/* The same; the pack is loaded if it is not. */
-int cm_pack_place(struct cm *cm, struct cm_object *object, const struct cm_placement *place);
+/* In so many more scopes; the pack is loaded if it is not. */
+int cm_pack_place(struct cm *cm, struct cm_object *object, const struct cm_placement *places,
+		  size_t nr);
 int cm_pack_check_latches(struct cm *cm, struct cm_pack *pack);
-int cm_pack_commit(struct cm *cm, const char *name); /* phase "enabled", files under /proc/sys */
 
 /* build.c */
 enum cm_build {

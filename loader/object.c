@@ -42,7 +42,7 @@ const char *cm_object_map_name(const struct cm_object *object, const struct bpf_
 	return bpf_map__name(map);
 }
 
-static const struct btf_type *find_section(const struct cm_object *object, const char *section)
+const struct btf_type *cm_object_section(const struct cm_object *object, const char *section)
 {
 	const struct btf *btf = bpf_object__btf(object->bpf);
 	int id = btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC);
@@ -52,7 +52,7 @@ static const struct btf_type *find_section(const struct cm_object *object, const
 
 const char *cm_object_variable_name(const struct cm_object *object, const char *section, size_t i)
 {
-	const struct btf_type *type = find_section(object, section), *variable;
+	const struct btf_type *type = cm_object_section(object, section), *variable;
 	const struct btf *btf = bpf_object__btf(object->bpf);
 
 	if (!type || i >= btf_vlen(type))
@@ -63,7 +63,7 @@ const char *cm_object_variable_name(const struct cm_object *object, const char *
 
 int cm_object_variable(const struct cm_object *object, const char *section, const char *name)
 {
-	const struct btf_type *type = find_section(object, section);
+	const struct btf_type *type = cm_object_section(object, section);
 	const char *variable;
 	size_t i;
 

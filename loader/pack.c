@@ -196,7 +196,8 @@ static bool is_enabled(const char *name)
 	return fd >= 0;
 }
 
-int cm_pack_enable_scope(struct cm *cm, const char *name, const struct cm_placement *place)
+/* In one more scope; the pack is loaded. */
+static int enable_scope(struct cm *cm, const char *name, const struct cm_placement *place)
 {
 	_cleanup_pack_ struct cm_pack *pack = NULL;
 	uint64_t id = CM_CGROUP_ROOT;
@@ -211,7 +212,8 @@ int cm_pack_enable_scope(struct cm *cm, const char *name, const struct cm_placem
 				    : enable_cgroup(cm, pack, id, path, place);
 }
 
-int cm_pack_commit(struct cm *cm, const char *name)
+/* Phase "enabled", files under /proc/sys. */
+static int commit(struct cm *cm, const char *name)
 {
 	_cleanup_pack_ struct cm_pack *pack = NULL;
 	int err = cm_pack_open(cm, name, &pack);
@@ -223,10 +225,12 @@ int cm_pack_commit(struct cm *cm, const char *name)
 	return 0;
 }
 
-int cm_pack_place(struct cm *cm, struct cm_object *object, const struct cm_placement *place)
+int cm_pack_place(struct cm *cm, struct cm_object *object, const struct cm_placement *places,
+		  size_t nr)
 {
 	char name[CM_NAME_LEN], why[sizeof(cm->error)];
 	bool loaded = false;
+	size_t i;
 	int err = 0;
 
 	memcpy(name, object->name, sizeof(name));
@@ -234,10 +238,10 @@ int cm_pack_place(struct cm *cm, struct cm_object *object, const struct cm_place
 		err = cm_pack_load(cm, object);
 		loaded = true;
 	}
+	for (i = 0; !err && i < nr; i++)
+		err = enable_scope(cm, name, &places[i]);
 	if (!err)
-		err = cm_pack_enable_scope(cm, name, place);
-	if (!err)
-		err = cm_pack_commit(cm, name);
+		err = commit(cm, name);
 	if (err && loaded) { /* the reason is worth more than what undoing it may say */
 		memcpy(why, cm->error, sizeof(why));
 		cm_pack_unload(cm, name);
@@ -262,7 +266,7 @@ int cm_pack_enable(struct cm *cm, const char *name, const char *cgroup, enum cm_
 		err = cm_settings_parse(cm, object, settings, values, given);
 	if (!err && cgroup)
 		err = cm_cgroup_id(cm, cgroup, &id, path);
-	return err ? err : cm_pack_place(cm, object, &place);
+	return err ? err : cm_pack_place(cm, object, &place, 1);
 }
 
 static int refuse_latched(struct cm *cm, const struct cm_knob_decl *knob, int value,

@@ -15,7 +15,6 @@ enum pass {
 	LOOSEN,
 	WITHDRAW,
 	LATCH,
-	PASSES,
 };
 
 struct step {
@@ -113,6 +112,17 @@ static void plan_scope(struct plan *plan, const struct cm_config_policy *policy,
 	}
 }
 
+static void add_priority(struct plan *plan, const struct cm_config_policy *policy, uint32_t from)
+{
+	struct step *step;
+
+	if (policy->priority == from)
+		return;
+	step = add(plan, CM_CHANGE_PRIORITY, TIGHTEN, policy, NULL);
+	step->change.from = from;
+	step->change.to = policy->priority;
+}
+
 static int plan_replacement(struct cm *cm, struct plan *plan, const struct cm_config_policy *now,
 			    const struct cm_config_policy *wanted)
 {
@@ -140,23 +150,14 @@ static int plan_policy(struct cm *cm, struct plan *plan, const struct cm_config_
 		for (i = 0; i < wanted->nr_scopes; i++)
 			plan_new_scope(plan, i || !wanted->file ? CM_CHANGE_ENABLE : CM_CHANGE_LOAD,
 				       wanted, &wanted->scopes[i]);
-		if (!wanted->file && wanted->priority != wanted->object->pack->priority) {
-			struct step *step = add(plan, CM_CHANGE_PRIORITY, TIGHTEN, wanted, NULL);
-
-			step->change.from = wanted->object->pack->priority;
-			step->change.to = wanted->priority;
-		}
+		if (!wanted->file) /* of one from a file it is loaded with */
+			add_priority(plan, wanted, wanted->object->pack->priority);
 		return 0;
 	}
 	err = plan_replacement(cm, plan, now, wanted);
 	if (err)
 		return err;
-	if (now->priority != wanted->priority) {
-		struct step *step = add(plan, CM_CHANGE_PRIORITY, TIGHTEN, wanted, NULL);
-
-		step->change.from = now->priority;
-		step->change.to = wanted->priority;
-	}
+	add_priority(plan, wanted, now->priority);
 	for (i = 0; i < wanted->nr_scopes; i++) {
 		const struct cm_config_scope *scope = &wanted->scopes[i],
 					     *old = cm_config_scope(now, scope->id);
@@ -228,7 +229,7 @@ static int enable(struct cm *cm, const struct step *step)
 		given[knob->index] = 1;
 	}
 	if (step->change.kind == CM_CHANGE_ENABLE)
-		return cm_pack_place(cm, step->policy->object, &place);
+		return cm_pack_place(cm, step->policy->object, &place, 1);
 	step->policy->object->about.priority = step->policy->priority;
 	return cm_policy_load_object(cm, step->policy->object, &place, 1);
 }

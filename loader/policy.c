@@ -99,14 +99,12 @@ static int commit(struct cm *cm)
 }
 
 /* After a failure: its sentence is worth more than what undoing may say. */
-static int undo(struct cm *cm, const char *loaded, int err)
+static int undo(struct cm *cm, int err)
 {
 	char why[sizeof(cm->error)], path[PATH_MAX];
 
 	memcpy(why, cm->error, sizeof(why));
-	if (loaded)
-		cm_pack_unload(cm, loaded);
-	else if (!cm_pin_path(cm, path, "building") && !cm_pin_remove(cm, path))
+	if (!cm_pin_path(cm, path, "building") && !cm_pin_remove(cm, path))
 		cm_pack_sweep(cm);
 	memcpy(cm->error, why, sizeof(why));
 	return err;
@@ -192,19 +190,9 @@ static int check_new(struct cm *cm, struct cm_object *object)
 int cm_policy_load_object(struct cm *cm, struct cm_object *object,
 			  const struct cm_placement *places, size_t nr)
 {
-	char name[CM_NAME_LEN];
 	int err = check_new(cm, object);
-	size_t i;
 
-	if (err)
-		return err;
-	memcpy(name, object->name, sizeof(name));
-	err = cm_pack_load(cm, object);
-	for (i = 0; !err && i < nr; i++)
-		err = cm_pack_enable_scope(cm, name, &places[i]);
-	if (!err)
-		err = cm_pack_commit(cm, name);
-	return err ? undo(cm, name, err) : 0;
+	return err ? err : cm_pack_place(cm, object, places, nr);
 }
 
 static int load_in(struct cm *cm, struct cm_object *object, const char *const *cgroups,
@@ -280,7 +268,7 @@ int cm_policy_replace_object(struct cm *cm, const char *name, struct cm_object *
 	err = cm_pack_build(cm, new, CM_BUILD_NEXT);
 	if (!err)
 		err = commit(cm);
-	return err ? undo(cm, NULL, err) : 0;
+	return err ? undo(cm, err) : 0;
 }
 
 int cm_policy_replace(struct cm *cm, const char *name, const char *path)
@@ -342,5 +330,5 @@ int cm_policy_set_priority(struct cm *cm, const char *name, uint32_t priority)
 		err = build_passed(cm, object->hooks[i].name, object, priority);
 	if (!err)
 		err = commit(cm);
-	return err ? undo(cm, NULL, err) : 0;
+	return err ? undo(cm, err) : 0;
 }
