@@ -25,7 +25,7 @@ ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/; s/riscv64/riscv
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 
 WARN := -Wall -Wextra -Werror
-LIBS := libbpf libkmod popt json-c
+LIBS := libbpf libkmod popt json-c libconfuse libmd
 # Only what is compiled needs them: `make help`, `deps` and `clean` work without.
 lib_cflags = $(shell $(PKG_CONFIG) --cflags $(LIBS))
 lib_libs   = $(shell $(PKG_CONFIG) --libs $(LIBS))
@@ -117,10 +117,11 @@ bindir  := $(DESTDIR)$(PREFIX)/sbin
 libdir  := $(DESTDIR)$(PREFIX)/lib
 incdir  := $(DESTDIR)$(PREFIX)/include/checmate
 mandir  := $(DESTDIR)$(PREFIX)/share/man/man8
+unitdir := $(DESTDIR)$(PREFIX)/lib/systemd/system
 compdir := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
 INSTALLED := $(bindir)/checmate $(libdir)/libchecmate.a $(libdir)/pkgconfig/checmate.pc \
-	$(mandir)/checmate.8 $(compdir)/checmate
+	$(mandir)/checmate.8 $(compdir)/checmate $(unitdir)/checmate.service
 
 .PHONY: install
 install: all ## install below $(DESTDIR)$(PREFIX); the module too, if `make module` built it
@@ -129,7 +130,8 @@ install: all ## install below $(DESTDIR)$(PREFIX); the module too, if `make modu
 	$(Q)install -D -m 644 -t $(incdir) loader/checmate.h kernel/*.h
 	$(Q)install -D -m 644 loader/checmate.8 $(mandir)/checmate.8
 	$(Q)install -D -m 644 loader/bash-completion $(compdir)/checmate
-	$(Q)install -d $(libdir)/pkgconfig
+	$(Q)install -d $(libdir)/pkgconfig $(unitdir)
+	$(Q)sed 's,@PREFIX@,$(PREFIX),' loader/checmate.service.in >$(unitdir)/checmate.service
 	$(Q)sed 's,@PREFIX@,$(PREFIX),; s,@VERSION@,$(VERSION),; s,@ARCH@,$(ARCH),; s,@MULTIARCH@,$(MULTIARCH),' \
 		loader/checmate.pc.in >$(libdir)/pkgconfig/checmate.pc
 	$(Q)if [ -f $(BUILD)/module/checmate.ko ]; then \

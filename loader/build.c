@@ -29,8 +29,7 @@ static const char *map_pin(const struct cm_object *object, const struct bpf_map 
 	char *c;
 	size_t i;
 
-	if (!strcmp(name, "cm_events") || !strncmp(name, "cm_next__", 9) || cm_jump_is(name) ||
-	    (bpf_map__is_internal(map) && bpf_map__map_flags(map) & BPF_F_RDONLY_PROG))
+	if (!strcmp(name, "cm_events") || cm_layout_is_new(object, map))
 		return NULL;
 	for (i = 0; i < sizeof(known_maps) / sizeof(*known_maps); i++)
 		if (!strcmp(name, known_maps[i].map))

@@ -201,15 +201,21 @@ int cm_chain_read(struct cm *cm, const char *hook, struct cm_chain *ret)
 	return err;
 }
 
-void cm_chain_release(struct cm_chain *chain)
+/* Only the first @nr stay. */
+static void cut(struct cm_chain *chain, size_t nr)
 {
 	size_t i;
 
-	for (i = 0; i < chain->nr; i++) {
+	for (i = nr; i < chain->nr; i++) {
 		cm_close_fd(&chain->nodes[i].program_fd);
 		cm_close_fd(&chain->nodes[i].next_fd);
 	}
-	chain->nr = 0;
+	chain->nr = nr;
+}
+
+void cm_chain_release(struct cm_chain *chain)
+{
+	cut(chain, 0);
 }
 
 /* Only those that the kernel comes by, in the order in which it does. */
@@ -235,11 +241,7 @@ int cm_chain_follow(struct cm *cm, const char *hook, struct cm_chain *chain)
 		chain->nodes[at] = node;
 		id = entry(node.next_fd);
 	}
-	for (i = at; i < chain->nr; i++) {
-		cm_close_fd(&chain->nodes[i].program_fd);
-		cm_close_fd(&chain->nodes[i].next_fd);
-	}
-	chain->nr = at;
+	cut(chain, at);
 	return 0;
 }
 
@@ -264,7 +266,7 @@ static int set_entry(struct cm *cm, const char *hook, int fd, const struct cm_no
  */
 int cm_chain_apply(struct cm *cm, const char *hook)
 {
-	__attribute__((cleanup(cm_chain_release))) struct cm_chain chain;
+	_cleanup_chain_ struct cm_chain chain;
 	char dir[PATH_MAX], path[PATH_MAX], link[PATH_MAX];
 	_cleanup_close_ int root = -1;
 	int err = cm_chain_read(cm, hook, &chain), fresh;

@@ -66,15 +66,16 @@ const char *cm_notice(const struct cm *cm);
  * cm_pack_enable - put a pack in force in a scope
  * @pack: name of a built-in pack ("yama")
  * @cgroup: the scope; NULL: the whole system
+ * @mode: CM_PERMISSIVE: from its first moment there it only counts and reports
  * @settings: NULL-terminated "KNOB=VALUE" strings, or NULL; knobs that are not named get their
  *	      declared default
  *
  * Return: 0; -ENOENT no such pack or cgroup; -EEXIST already enabled there; -EINVAL no such knob,
  * not a number; -ERANGE a value out of its bounds; -EOPNOTSUPP this kernel cannot run it (no
  * BPF LSM: the sentence names the boot parameter); -ENOSPC no free slot or scope; -EPERM a knob of
- * the native LSM refused the value.
+ * the native LSM refused the value, or its system-wide value cannot be permissive.
  */
-int cm_pack_enable(struct cm *cm, const char *pack, const char *cgroup,
+int cm_pack_enable(struct cm *cm, const char *pack, const char *cgroup, enum cm_mode mode,
 		   const char *const *settings);
 
 /*
@@ -92,6 +93,7 @@ struct cm_load_options {
 	const char *name;	     /* NULL: the one it declares; [a-z0-9_] */
 	const uint32_t *priority;    /* NULL: the one it declares */
 	const char *const *cgroups;  /* NULL-terminated, NULL or empty: the whole system */
+	enum cm_mode mode;	     /* as in cm_pack_enable() */
 	const char *const *settings; /* as in cm_pack_enable() */
 };
 
@@ -242,6 +244,64 @@ struct cm_hook_order {
  */
 int cm_order_get(struct cm *cm, const char *hook, const char *cgroup, struct cm_hook_order **ret,
 		 size_t *ret_nr);
+
+/*
+ * A configuration is all that is in force, or is to be, as a text: checmate(8) has its form.
+ * Applied, it is in force as a whole, and nothing that it does not name is.
+ */
+
+/* cm_config_save - what is in force now, as a text; @ret is released with free() */
+int cm_config_save(struct cm *cm, char **ret);
+
+enum cm_change_kind {
+	CM_CHANGE_LOAD,	    /* a policy from a file, in its first scope */
+	CM_CHANGE_ENABLE,   /* in one more scope, or a built-in pack in its first */
+	CM_CHANGE_REPLACE,  /* by the object that the file holds now */
+	CM_CHANGE_PRIORITY, /* from, to */
+	CM_CHANGE_SET,	    /* knob, from, to */
+	CM_CHANGE_MODE,	    /* from, to: enum cm_mode */
+	CM_CHANGE_DISABLE,  /* in one scope */
+	CM_CHANGE_UNLOAD,   /* everywhere */
+};
+
+struct cm_change {
+	enum cm_change_kind kind;
+	const char *policy;
+	const char *file;	/* of its object, NULL: built-in */
+	const char *cgroup;	/* the scope, NULL where it is not about one */
+	char *settings;		/* LOAD, ENABLE: "KNOB=VALUE KNOB=VALUE" */
+	char knob[CM_PATH_LEN]; /* SET: "kernel.yama.ptrace_scope" */
+	int64_t from;
+	int64_t to; /* LOAD, ENABLE: enum cm_mode */
+};
+
+struct cm_changes {
+	size_t nr;
+	struct cm_change *changes;
+};
+
+/*
+ * cm_config_diff - what applying the file would change, in the order in which it would
+ * @path: of the file; root must own it and the directories it lies in, and nobody else be able to
+ *	  write them
+ * @ret: release with cm_changes_free()
+ *
+ * Return: 0; -EINVAL the text is wrong (the sentence says where); -EPERM the file is not root's
+ * alone; -ENOENT no such file, pack or cgroup; -EEXIST a policy of that name is in force from
+ * somewhere else; or as cm_policy_replace().
+ */
+int cm_config_diff(struct cm *cm, const char *path, struct cm_changes **ret);
+void cm_changes_free(struct cm_changes *changes);
+
+/*
+ * cm_config_apply - make the file's configuration the one that is in force, all of it or nothing
+ *
+ * A call that fails half-way, or dies, goes back to what was in force before: then, or with the
+ * next cm_open(). What adds or tightens is done first, what loosens or withdraws after it.
+ *
+ * Return: 0; or as cm_config_diff(), cm_policy_load(), cm_pack_enable(), cm_knob_set().
+ */
+int cm_config_apply(struct cm *cm, const char *path);
 
 /* Counters of one hook of an enabled pack, summed over CPUs; index: enum cm_counter. */
 struct cm_hook_stats {

@@ -26,11 +26,12 @@ static const struct cli_verb verbs[] = {
 	  cmd_doctor },
 	{ "list", "", "show the packs there are", CLI_JSON, 0, 0, cmd_list },
 	{ "status", "", "show what is in force, and where", CLI_JSON, 0, 0, cmd_status },
-	{ "enable", "PACK [KNOB=VALUE...]", "put a pack in force", CLI_CGROUP, 1, -1, cmd_enable },
+	{ "enable", "PACK [KNOB=VALUE...]", "put a pack in force", CLI_CGROUP | CLI_PERMISSIVE, 1,
+	  -1, cmd_enable },
 	{ "disable", "PACK", "withdraw a pack, from everywhere unless --cgroup is given",
 	  CLI_CGROUP, 1, 1, cmd_disable },
 	{ "load", "FILE [KNOB=VALUE...]", "put a policy from an object file in force",
-	  CLI_CGROUPS | CLI_NAME | CLI_PRIORITY, 1, -1, cmd_load },
+	  CLI_CGROUPS | CLI_NAME | CLI_PRIORITY | CLI_PERMISSIVE, 1, -1, cmd_load },
 	{ "unload", "POLICY", "withdraw a policy from everywhere", 0, 1, 1, cmd_unload },
 	{ "replace", "POLICY FILE", "put another object in a policy's place, at once", 0, 2, 2,
 	  cmd_replace },
@@ -43,6 +44,9 @@ static const struct cli_verb verbs[] = {
 	{ "mode", "PACK enforce|permissive", "let a pack deny, or only count and report",
 	  CLI_CGROUP, 2, 2, cmd_mode },
 	{ "lock", "", "until reboot, allow nothing but stricter values", 0, 0, 0, cmd_lock },
+	{ "diff", "", "show what \"checmate -f FILE\" would change", CLI_FILE | CLI_JSON, 0, 0,
+	  cmd_diff },
+	{ "save", "", "show what is in force in the form of such a file", 0, 0, 0, cmd_save },
 	{ "events", "", "show refusals; each is shown once, to one reader",
 	  CLI_FOLLOW | CLI_KMSG | CLI_JSON, 0, 0, cmd_events },
 	{ "stats", "", "show the counters of the packs in force", CLI_JSON, 0, 0, cmd_stats },
@@ -51,14 +55,22 @@ static const struct cli_verb verbs[] = {
 	{ "help", "[VERB]", "show this help, or that of a verb", 0, 0, 1, cmd_help },
 };
 
+/* What "checmate -f FILE" is, without a verb. */
+static const struct cli_verb apply = {
+	.name = "-f", .operands = "", .options = CLI_FILE, .run = cmd_apply
+};
+
 #define NR_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
 static const struct poptOption options[] = {
 	{ "cgroup", 0, POPT_ARG_STRING, NULL, CLI_CGROUP,
 	  "scope: a cgroup v2 directory (default: the whole system)", "DIR" },
+	{ "file", 'f', POPT_ARG_STRING, NULL, CLI_FILE, "a configuration", "FILE" },
 	{ "name", 0, POPT_ARG_STRING, NULL, CLI_NAME, "call the policy so", "NAME" },
 	{ "priority", 0, POPT_ARG_STRING, NULL, CLI_PRIORITY,
 	  "place in the order: the lower runs first", "P" },
+	{ "permissive", 0, POPT_ARG_NONE, NULL, CLI_PERMISSIVE,
+	  "in mode permissive from the first moment", NULL },
 	{ "value", 'n', POPT_ARG_NONE, NULL, CLI_VALUE_ONLY, "print the value alone", NULL },
 	{ "follow", 'f', POPT_ARG_NONE, NULL, CLI_FOLLOW, "wait for more, until interrupted",
 	  NULL },
@@ -118,7 +130,8 @@ enum cli_status cli_misuse(const struct cli *cli, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	message("checmate: ", cli->verb ? cli->verb->name : "", format, args);
+	message("checmate: ", cli->verb && cli->verb != &apply ? cli->verb->name : "", format,
+		args);
 	va_end(args);
 	return CLI_MISUSE;
 }
@@ -220,7 +233,9 @@ static void print_verb_help(const struct cli_verb *verb)
 
 static void print_help(void)
 {
-	puts("Usage: checmate VERB [OPTION...] [OPERAND...]\n");
+	puts("Usage: checmate VERB [OPTION...] [OPERAND...]\n"
+	     "       checmate -f FILE    put the configuration in FILE in force, and nothing "
+	     "else\n");
 	for (size_t i = 0; i < NR_VERBS; i++) {
 		char left[64];
 
@@ -270,6 +285,7 @@ static enum cli_status store_value(struct cli *cli, int option, char *value)
 	char **cgroups, **place = option == CLI_NAME	 ? &cli->name
 				  : option == CLI_OUTPUT ? &cli->output
 				  : option == CLI_BTF	 ? &cli->btf
+				  : option == CLI_FILE	 ? &cli->file
 							 : &cli->priority;
 	const struct poptOption *o;
 
@@ -295,6 +311,21 @@ static enum cli_status store_value(struct cli *cli, int option, char *value)
 	return CLI_DONE;
 }
 
+/*
+ * -f is short for --follow with `events`, and for --file else: the table as it is to be parsed.
+ */
+static void choose_options(struct poptOption *ret, int argc, const char **argv)
+{
+	bool events = false;
+
+	for (int i = 1; i < argc; i++)
+		events |= !strcmp(argv[i], "events");
+	memcpy(ret, options, sizeof(options));
+	for (; ret->longName; ret++)
+		if (ret->val == (events ? CLI_FILE : CLI_FOLLOW))
+			ret->shortName = 0;
+}
+
 /* Parse options wherever they stand; operands stay with @popt. */
 static enum cli_status parse_options(struct cli *cli, poptContext popt, int argc, const char **argv)
 {
@@ -302,7 +333,8 @@ static enum cli_status parse_options(struct cli *cli, poptContext popt, int argc
 	int val;
 
 	while ((val = poptGetNextOpt(popt)) > 0) {
-		if (val & (CLI_CGROUP | CLI_NAME | CLI_PRIORITY | CLI_OUTPUT | CLI_BTF)) {
+		if (val &
+		    (CLI_CGROUP | CLI_NAME | CLI_PRIORITY | CLI_OUTPUT | CLI_BTF | CLI_FILE)) {
 			status = store_value(cli, val, poptGetOptArg(popt));
 			if (status != CLI_DONE)
 				return status;
@@ -357,6 +389,8 @@ static enum cli_status run(struct cli *cli, poptContext popt, int argc, const ch
 		if (!cli->verb)
 			return cli_misuse(cli, "there is no verb \"%.200s\"", *cli->operands);
 		cli->operands++;
+	} else if (cli_given(cli, CLI_FILE)) {
+		cli->verb = &apply;
 	} else if (cli_given(cli, CLI_VERSION)) {
 		cli->verb = find_verb("version");
 	} else if (cli_given(cli, CLI_HELP)) {
@@ -379,6 +413,7 @@ static enum cli_status run(struct cli *cli, poptContext popt, int argc, const ch
 
 int main(int argc, char **argv)
 {
+	struct poptOption chosen[sizeof(options) / sizeof(*options)];
 	struct cli cli = { 0 };
 	enum cli_status status;
 	poptContext popt;
@@ -393,7 +428,8 @@ int main(int argc, char **argv)
 
 	/* The verb is an operand, and its options follow it. */
 	unsetenv("POSIXLY_CORRECT");
-	popt = poptGetContext(NULL, argc, (const char **)argv, options, 0);
+	choose_options(chosen, argc, (const char **)argv);
+	popt = poptGetContext(NULL, argc, (const char **)argv, chosen, 0);
 	if (!popt)
 		output_no_memory();
 	status = run(&cli, popt, argc, (const char **)argv);
@@ -410,6 +446,7 @@ int main(int argc, char **argv)
 	free(cli.priority);
 	free(cli.output);
 	free(cli.btf);
+	free(cli.file);
 	poptFreeContext(popt);
 	return status;
 }

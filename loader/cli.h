@@ -26,6 +26,8 @@ enum cli_option {
 	CLI_KMSG = 1 << 6,
 	CLI_NAME = 1 << 7,
 	CLI_PRIORITY = 1 << 8,
+	CLI_FILE = 1 << 12,
+	CLI_PERMISSIVE = 1 << 13,
 	CLI_CGROUPS = 1 << 9, /* --cgroup, any number of times */
 	CLI_OUTPUT = 1 << 10,
 	CLI_BTF = 1 << 11,
@@ -37,6 +39,7 @@ struct cli {
 	char *cgroup;	      /* the first; NULL: the whole system */
 	char **cgroups;	      /* all of them, NULL-terminated; NULL if none */
 	size_t nr_cgroups;
+	char *file; /* of a configuration */
 	char *name;
 	char *priority;
 	char *output;	       /* of build */
@@ -58,6 +61,11 @@ struct cli_verb {
 static inline bool cli_given(const struct cli *cli, enum cli_option option)
 {
 	return cli->options & option;
+}
+
+static inline enum cm_mode cli_mode(const struct cli *cli)
+{
+	return cli_given(cli, CLI_PERMISSIVE) ? CM_PERMISSIVE : CM_ENFORCE;
 }
 
 /* One line on standard error, "checmate: ..."; escaped, so that it stays one. */
@@ -91,6 +99,9 @@ static inline void cli_closep(struct cm **cm)
 /* A session that ends with the block. */
 #define CLI_SESSION __attribute__((cleanup(cli_closep))) struct cm *
 
+enum cli_status cmd_apply(const struct cli *cli);
+enum cli_status cmd_diff(const struct cli *cli);
+enum cli_status cmd_save(const struct cli *cli);
 enum cli_status cmd_doctor(const struct cli *cli);
 enum cli_status cmd_list(const struct cli *cli);
 enum cli_status cmd_status(const struct cli *cli);

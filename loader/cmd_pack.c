@@ -9,11 +9,6 @@
 #include "json.h"
 #include "show.h"
 
-static const char *mode_name(enum cm_mode mode)
-{
-	return mode == CM_PERMISSIVE ? "permissive" : "enforce";
-}
-
 static void list_pack_json(struct json_object *array, const struct cm_pack_info *pack)
 {
 	struct json_object *json = json_item(array), *part;
@@ -87,7 +82,7 @@ void status_json(struct json_object *json, const struct cm_pack_info *pack)
 		json_text(scope, "cgroup", info->cgroup);
 		json_object_object_add(scope, "cgroup_id",
 				       output_need(json_object_new_uint64(info->id)));
-		json_text(scope, "mode", mode_name(info->mode));
+		json_text(scope, "mode", show_mode(info->mode));
 		knobs = json_array(scope, "knobs");
 		for (size_t k = 0; k < pack->nr_knobs; k++) {
 			struct json_object *knob = json_item(knobs);
@@ -106,7 +101,7 @@ static void status_scope(struct table *table, const struct cm_pack_info *pack,
 	for (size_t k = 0; k < pack->nr_knobs || k == 0; k++) {
 		table_cell(table, pack->decl->name);
 		table_cell(table, pack->door);
-		table_cell(table, mode_name(scope->mode));
+		table_cell(table, show_mode(scope->mode));
 		if (pack->nr_knobs) {
 			table_cell(table, pack->knobs[k].name);
 			table_number(table, scope->values[k]);
@@ -186,7 +181,8 @@ enum cli_status cmd_enable(const struct cli *cli)
 					  cli->operands[i]);
 	err = cm_open(CM_OPEN_WRITE, &cm);
 	if (!err)
-		err = cm_pack_enable(cm, cli->operands[0], cli->cgroup, &cli->operands[1]);
+		err = cm_pack_enable(cm, cli->operands[0], cli->cgroup, cli_mode(cli),
+				     &cli->operands[1]);
 	return cli_done(cm, err);
 }
 

@@ -6,6 +6,7 @@ enum cli_status cmd_load(const struct cli *cli)
 {
 	struct cm_load_options options = { .name = cli->name,
 					   .cgroups = (const char *const *)cli->cgroups,
+					   .mode = cli_mode(cli),
 					   .settings = &cli->operands[1] };
 	CLI_SESSION cm = NULL;
 	uint32_t priority;

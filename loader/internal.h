@@ -31,7 +31,6 @@
  *	sdk.c		compile a policy
  *	probe.c		does this kernel run BPF LSM programs?
  *	doctor.c	every requirement, tried
- *	sha256.c	a digest
  */
 #ifndef CM_INTERNAL_H
 #define CM_INTERNAL_H
@@ -115,9 +114,7 @@ struct cm_hook {
 	uint32_t counters; /* offset in the counters map */
 };
 
-/* sha256.c */
-#define CM_DIGEST_LEN 32
-void cm_sha256(const void *data, size_t size, unsigned char ret[CM_DIGEST_LEN]);
+#define CM_DIGEST_LEN 32 /* of SHA-256 */
 
 /* What is pinned as "about" of a policy. */
 #define CM_ORIGIN_LEN PATH_MAX
@@ -183,7 +180,9 @@ static inline void *cm_section(struct bpf_map *map, size_t *ret_size)
 struct bpf_map *cm_object_map(const struct cm_object *object, const char *name);
 /* That name, or its ELF section. */
 const char *cm_object_map_name(const struct cm_object *object, const struct bpf_map *map);
-/* Offset of a variable in a data section, or -ENOENT. */
+/* Type of a data section, NULL if there is none. */
+const struct btf_type *cm_object_section(const struct cm_object *object, const char *section);
+/* Offset of a variable in it, or -ENOENT. */
 int cm_object_variable(const struct cm_object *object, const char *section, const char *name);
 /* Name of its i-th variable, NULL behind the last. */
 const char *cm_object_variable_name(const struct cm_object *object, const char *section, size_t i);
@@ -212,8 +211,14 @@ int cm_file_check(struct cm *cm, const char *path, const void *bytes, size_t siz
 int cm_store_put(struct cm *cm, const char *dir, const struct cm_object *object);
 int cm_about_get(struct cm *cm, const char *dir, struct cm_about *ret);
 int cm_store_get(struct cm *cm, const char *dir, struct cm_about *ret, void **ret_bytes);
+/* A pinned array of one element that nobody can write any more. */
+int cm_store_bytes(struct cm *cm, const char *path, const char *name, const void *data,
+		   size_t size);
+int cm_store_text(struct cm *cm, const char *path, char **ret);
 
 /* layout.c */
+/* Constants and places in a chain: each object brings its own. */
+bool cm_layout_is_new(const struct cm_object *object, const struct bpf_map *map);
 int cm_layout_check(struct cm *cm, const struct cm_object *old, const struct cm_object *new);
 bool cm_layout_same_counters(const struct cm_object *old, const struct cm_object *new);
 
@@ -276,11 +281,18 @@ void *cm_pack_map(const char *dir, const char *pin, size_t *ret_size);
 /* "KNOB=VALUE" strings -> values of all knobs, by index; @given: nonzero where one was named. */
 int cm_settings_parse(struct cm *cm, const struct cm_object *object, const char *const *settings,
 		      int *values, char *given);
-/* In one more scope; the pack is loaded. */
-int cm_pack_enable_scope(struct cm *cm, const char *name, const char *cgroup, const int *values,
-			 const char *given);
+/* Where, and how, a pack is to be in force. */
+struct cm_placement {
+	const char *cgroup; /* NULL: the whole system */
+	enum cm_mode mode;
+	const int *values; /* by index of the knob */
+	const char *given; /* by index, nonzero: that value is not just the default */
+};
+
+/* In so many more scopes; the pack is loaded if it is not. */
+int cm_pack_place(struct cm *cm, struct cm_object *object, const struct cm_placement *places,
+		  size_t nr);
 int cm_pack_check_latches(struct cm *cm, struct cm_pack *pack);
-int cm_pack_commit(struct cm *cm, const char *name); /* phase "enabled", files under /proc/sys */
 
 /* build.c */
 enum cm_build {
@@ -302,6 +314,9 @@ uint32_t cm_pack_phase(const char *dir);
 int cm_pack_each(struct cm *cm, cm_pin_fn fn, void *arg);
 
 /* policy.c */
+int cm_policy_load_object(struct cm *cm, struct cm_object *object,
+			  const struct cm_placement *places, size_t nr);
+int cm_policy_replace_object(struct cm *cm, const char *name, struct cm_object *object);
 int cm_policy_finish_replacing(struct cm *cm);
 
 /* recover.c */

@@ -39,18 +39,10 @@ static int check_knobs(struct cm *cm, const struct cm_object *old, const struct 
 	return 0;
 }
 
-static const struct btf_type *section(const struct cm_object *object, const char *name)
-{
-	const struct btf *btf = bpf_object__btf(object->bpf);
-	int id = btf__find_by_name_kind(btf, name, BTF_KIND_DATASEC);
-
-	return id < 0 ? NULL : btf__type_by_id(btf, id);
-}
-
 /* Same variables at the same places, of the same size. */
 static bool same_section(const struct cm_object *old, const struct cm_object *new, const char *name)
 {
-	const struct btf_type *a = section(old, name), *b = section(new, name);
+	const struct btf_type *a = cm_object_section(old, name), *b = cm_object_section(new, name);
 	const struct btf_var_secinfo *x, *y;
 	size_t i;
 
@@ -83,13 +75,11 @@ static bool same_map(const struct cm_object *old, const struct bpf_map *a,
 	       (!bpf_map__is_internal(a) || same_section(old, new, cm_object_map_name(old, a)));
 }
 
-/* What a new object brings along: constants, its place in a chain, counters (see load.c). */
-static bool is_replaced(const struct cm_object *object, const struct bpf_map *map)
+bool cm_layout_is_new(const struct cm_object *object, const struct bpf_map *map)
 {
 	const char *name = cm_object_map_name(object, map);
 
-	return !strcmp(name, ".bss.cm_counters") || !strncmp(name, "cm_next__", 9) ||
-	       cm_jump_is(name) ||
+	return !strncmp(name, "cm_next__", 9) || cm_jump_is(name) ||
 	       (bpf_map__is_internal(map) && bpf_map__map_flags(map) & BPF_F_RDONLY_PROG);
 }
 
@@ -105,9 +95,10 @@ int cm_layout_check(struct cm *cm, const struct cm_object *old, const struct cm_
 		return cm_fail(cm, -EINVAL, "%s: the new object names another native LSM",
 			       old->name);
 	bpf_object__for_each_map(map, old->bpf) {
-		if (is_replaced(old, map))
-			continue;
 		name = cm_object_map_name(old, map);
+		/* Counters go on by name: see build.c. */
+		if (cm_layout_is_new(old, map) || !strcmp(name, ".bss.cm_counters"))
+			continue;
 		other = cm_object_map(new, name);
 		if (!other || !same_map(old, map, new, other))
 			return cm_fail(cm, -EINVAL,

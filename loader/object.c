@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A policy object: what it declares about itself, where its variables are. Nothing is loaded here.
  */
-#include <string.h>
+#include <sha2.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "internal.h"
@@ -41,7 +42,7 @@ const char *cm_object_map_name(const struct cm_object *object, const struct bpf_
 	return bpf_map__name(map);
 }
 
-static const struct btf_type *find_section(const struct cm_object *object, const char *section)
+const struct btf_type *cm_object_section(const struct cm_object *object, const char *section)
 {
 	const struct btf *btf = bpf_object__btf(object->bpf);
 	int id = btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC);
@@ -51,7 +52,7 @@ static const struct btf_type *find_section(const struct cm_object *object, const
 
 const char *cm_object_variable_name(const struct cm_object *object, const char *section, size_t i)
 {
-	const struct btf_type *type = find_section(object, section), *variable;
+	const struct btf_type *type = cm_object_section(object, section), *variable;
 	const struct btf *btf = bpf_object__btf(object->bpf);
 
 	if (!type || i >= btf_vlen(type))
@@ -62,7 +63,7 @@ const char *cm_object_variable_name(const struct cm_object *object, const char *
 
 int cm_object_variable(const struct cm_object *object, const char *section, const char *name)
 {
-	const struct btf_type *type = find_section(object, section);
+	const struct btf_type *type = cm_object_section(object, section);
 	const char *variable;
 	size_t i;
 
@@ -265,13 +266,16 @@ static struct cm_object *new_object(struct cm *cm, const char *name)
 static void describe(struct cm_object *object, const void *bytes, size_t size, const char *origin)
 {
 	struct timespec now;
+	SHA2_CTX digest;
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
 	object->bytes = bytes;
 	object->about.abi = CM_ABI;
 	object->about.sequence = now.tv_sec * 1000000000ull + now.tv_nsec;
 	object->about.size = size;
-	cm_sha256(bytes, size, object->about.digest);
+	SHA256Init(&digest);
+	SHA256Update(&digest, bytes, size);
+	SHA256Final(object->about.digest, &digest);
 	snprintf(object->about.origin, sizeof(object->about.origin), "%s", origin);
 }
 

@@ -136,7 +136,14 @@ static void set_in_force(struct cm_pack *pack, int value)
 	__atomic_store_n(in_force, value, __ATOMIC_SEQ_CST);
 }
 
-static int enable_system(struct cm *cm, struct cm_pack *pack, const int *values, const char *given)
+static int refuse_native_permissive(struct cm *cm, const struct cm_pack *pack)
+{
+	return cm_fail(cm, -EPERM,
+		       "the kernel's own %s enforces the system-wide value: lower it instead",
+		       pack->object->pack->native_lsm);
+}
+
+static int enable_system(struct cm *cm, struct cm_pack *pack, const struct cm_placement *place)
 {
 	const struct cm_knob_decl *knob;
 	size_t i;
@@ -144,14 +151,17 @@ static int enable_system(struct cm *cm, struct cm_pack *pack, const int *values,
 
 	if (pack->state->system_enabled)
 		return cm_fail(cm, -EEXIST, "pack %s is already enabled system-wide", pack->name);
+	if (pack->native && place->mode == CM_PERMISSIVE)
+		return refuse_native_permissive(cm, pack);
 	if (!pack->native)
 		__atomic_store_n(&pack->state->dirty, 2, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&pack->state->system_mode, place->mode, __ATOMIC_SEQ_CST);
 	for (i = 0; i < pack->object->nr_knobs; i++) {
 		knob = &pack->object->knobs[i];
-		value = values[knob->index];
+		value = place->values[knob->index];
 		err = cm_system_get(cm, pack, knob, &now);
 		/* A default never loosens what someone has set before. */
-		if (!err && !given[knob->index])
+		if (!err && !place->given[knob->index])
 			value = cm_knob_strict(knob, value, now);
 		if (!err && value != now)
 			err = cm_system_set(cm, pack, knob, value);
@@ -164,16 +174,18 @@ static int enable_system(struct cm *cm, struct cm_pack *pack, const int *values,
 	return 0;
 }
 
-static int enable_cgroup(struct cm *cm, struct cm_pack *pack, const char *cgroup, uint64_t id,
-			 const char *path, const int *values)
+static int enable_cgroup(struct cm *cm, struct cm_pack *pack, uint64_t id, const char *path,
+			 const struct cm_placement *place)
 {
 	struct cm_scope_record record;
 
 	if (!cm_scope_find(pack, id, &record))
-		return cm_fail(cm, -EEXIST, "pack %s is already enabled in %s", pack->name, cgroup);
+		return cm_fail(cm, -EEXIST, "pack %s is already enabled in %s", pack->name,
+			       place->cgroup);
 	memset(&record, 0, sizeof(record));
 	record.id = id;
-	memcpy(record.values, values, sizeof(record.values));
+	record.scope.mode = place->mode;
+	memcpy(record.values, place->values, sizeof(record.values));
 	return cm_scope_write(cm, pack, path, &record);
 }
 
@@ -186,23 +198,24 @@ static bool is_enabled(const char *name)
 	return fd >= 0;
 }
 
-int cm_pack_enable_scope(struct cm *cm, const char *name, const char *cgroup, const int *values,
-			 const char *given)
+/* In one more scope; the pack is loaded. */
+static int enable_scope(struct cm *cm, const char *name, const struct cm_placement *place)
 {
 	_cleanup_pack_ struct cm_pack *pack = NULL;
 	uint64_t id = CM_CGROUP_ROOT;
 	char path[PATH_MAX];
 	int err = cm_pack_open(cm, name, &pack);
 
-	if (!err && cgroup)
-		err = cm_cgroup_id(cm, cgroup, &id, path);
+	if (!err && place->cgroup)
+		err = cm_cgroup_id(cm, place->cgroup, &id, path);
 	if (err)
 		return err;
-	return id == CM_CGROUP_ROOT ? enable_system(cm, pack, values, given)
-				    : enable_cgroup(cm, pack, cgroup, id, path, values);
+	return id == CM_CGROUP_ROOT ? enable_system(cm, pack, place)
+				    : enable_cgroup(cm, pack, id, path, place);
 }
 
-int cm_pack_commit(struct cm *cm, const char *name)
+/* Phase "enabled", files under /proc/sys. */
+static int commit(struct cm *cm, const char *name)
 {
 	_cleanup_pack_ struct cm_pack *pack = NULL;
 	int err = cm_pack_open(cm, name, &pack);
@@ -214,12 +227,40 @@ int cm_pack_commit(struct cm *cm, const char *name)
 	return 0;
 }
 
-int cm_pack_enable(struct cm *cm, const char *name, const char *cgroup, const char *const *settings)
+int cm_pack_place(struct cm *cm, struct cm_object *object, const struct cm_placement *places,
+		  size_t nr)
+{
+	char name[CM_NAME_LEN], why[sizeof(cm->error)];
+	bool loaded = false;
+	size_t i;
+	int err = 0;
+
+	memcpy(name, object->name, sizeof(name));
+	if (!is_enabled(name)) {
+		err = cm_pack_load(cm, object);
+		loaded = true;
+	}
+	for (i = 0; !err && i < nr; i++)
+		err = enable_scope(cm, name, &places[i]);
+	if (!err)
+		err = commit(cm, name);
+	if (err && loaded) { /* the reason is worth more than what undoing it may say */
+		memcpy(why, cm->error, sizeof(why));
+		cm_pack_unload(cm, name);
+		memcpy(cm->error, why, sizeof(why));
+	}
+	return err;
+}
+
+int cm_pack_enable(struct cm *cm, const char *name, const char *cgroup, enum cm_mode mode,
+		   const char *const *settings)
 {
 	_cleanup_object_ struct cm_object *object = NULL;
-	char path[PATH_MAX], given[CM_KNOBS_MAX], why[sizeof(cm->error)];
+	char path[PATH_MAX], given[CM_KNOBS_MAX];
 	int values[CM_KNOBS_MAX], err;
-	bool loaded = false;
+	struct cm_placement place = {
+		.cgroup = cgroup, .mode = mode, .values = values, .given = given
+	};
 	uint64_t id;
 
 	err = cm_lock_refuse(cm, "enable a pack");
@@ -229,22 +270,7 @@ int cm_pack_enable(struct cm *cm, const char *name, const char *cgroup, const ch
 		err = cm_settings_parse(cm, object, settings, values, given);
 	if (!err && cgroup)
 		err = cm_cgroup_id(cm, cgroup, &id, path);
-	if (err)
-		return err;
-	if (!is_enabled(name)) {
-		err = cm_pack_load(cm, object);
-		loaded = true;
-	}
-	if (!err)
-		err = cm_pack_enable_scope(cm, name, cgroup, values, given);
-	if (!err)
-		err = cm_pack_commit(cm, name);
-	if (err && loaded) { /* the reason is worth more than what undoing it may say */
-		memcpy(why, cm->error, sizeof(why));
-		cm_pack_unload(cm, name);
-		memcpy(cm->error, why, sizeof(why));
-	}
-	return err;
+	return err ? err : cm_pack_place(cm, object, &place, 1);
 }
 
 static int refuse_latched(struct cm *cm, const struct cm_knob_decl *knob, int value,
@@ -396,10 +422,7 @@ static int set_system_mode(struct cm *cm, struct cm_pack *pack, enum cm_mode mod
 	if (!pack->state->system_enabled)
 		return cm_fail(cm, -ENOENT, "pack %s is not enabled system-wide", pack->name);
 	if (pack->native && mode == CM_PERMISSIVE)
-		return cm_fail(
-			cm, -EPERM,
-			"the kernel's own %s enforces the system-wide value: lower it instead",
-			pack->object->pack->native_lsm);
+		return refuse_native_permissive(cm, pack);
 	err = mode == CM_PERMISSIVE ? check_system_latches(cm, pack) : 0;
 	if (!err)
 		__atomic_store_n(&pack->state->system_mode, mode, __ATOMIC_SEQ_CST);

@@ -99,14 +99,12 @@ static int commit(struct cm *cm)
 }
 
 /* After a failure: its sentence is worth more than what undoing may say. */
-static int undo(struct cm *cm, const char *loaded, int err)
+static int undo(struct cm *cm, int err)
 {
 	char why[sizeof(cm->error)], path[PATH_MAX];
 
 	memcpy(why, cm->error, sizeof(why));
-	if (loaded)
-		cm_pack_unload(cm, loaded);
-	else if (!cm_pin_path(cm, path, "building") && !cm_pin_remove(cm, path))
+	if (!cm_pin_path(cm, path, "building") && !cm_pin_remove(cm, path))
 		cm_pack_sweep(cm);
 	memcpy(cm->error, why, sizeof(why));
 	return err;
@@ -189,12 +187,39 @@ static int check_new(struct cm *cm, struct cm_object *object)
 	return err ? err : check_room(cm, object, NULL);
 }
 
+int cm_policy_load_object(struct cm *cm, struct cm_object *object,
+			  const struct cm_placement *places, size_t nr)
+{
+	int err = check_new(cm, object);
+
+	return err ? err : cm_pack_place(cm, object, places, nr);
+}
+
+static int load_in(struct cm *cm, struct cm_object *object, const char *const *cgroups,
+		   const struct cm_placement *place)
+{
+	_cleanup_free_ struct cm_placement *places = NULL;
+	size_t nr = 0;
+
+	while (cgroups && cgroups[nr])
+		nr++;
+	places = calloc(nr + 1, sizeof(*places));
+	if (!places)
+		return cm_fail(cm, -ENOMEM, "out of memory");
+	places[0] = *place; /* of the whole system, if no other one is named */
+	for (nr = 0; cgroups && cgroups[nr]; nr++) {
+		places[nr] = *place;
+		places[nr].cgroup = cgroups[nr];
+	}
+	return cm_policy_load_object(cm, object, places, nr ? nr : 1);
+}
+
 int cm_policy_load(struct cm *cm, const char *path, const struct cm_load_options *options)
 {
 	_cleanup_object_ struct cm_object *object = NULL;
-	char given[CM_KNOBS_MAX], name[CM_NAME_LEN];
-	const char *const *cgroup = options->cgroups;
+	char given[CM_KNOBS_MAX];
 	int values[CM_KNOBS_MAX], err;
+	struct cm_placement place = { .mode = options->mode, .values = values, .given = given };
 
 	if (options->name && !cm_is_name(options->name))
 		return cm_fail(cm, -EINVAL,
@@ -204,22 +229,12 @@ int cm_policy_load(struct cm *cm, const char *path, const struct cm_load_options
 	if (!err)
 		err = cm_object_open_file(cm, path, options->name, &object);
 	if (!err)
-		err = check_new(cm, object);
-	if (!err)
 		err = cm_settings_parse(cm, object, options->settings, values, given);
 	if (err)
 		return err;
 	if (options->priority)
 		object->about.priority = *options->priority;
-	memcpy(name, object->name, sizeof(name));
-	err = cm_pack_load(cm, object);
-	if (!err && !(cgroup && *cgroup))
-		err = cm_pack_enable_scope(cm, name, NULL, values, given);
-	for (; !err && cgroup && *cgroup; cgroup++)
-		err = cm_pack_enable_scope(cm, name, *cgroup, values, given);
-	if (!err)
-		err = cm_pack_commit(cm, name);
-	return err ? undo(cm, name, err) : 0;
+	return load_in(cm, object, options->cgroups, &place);
 }
 
 static int open_loaded(struct cm *cm, const char *name, struct cm_object **ret)
@@ -234,16 +249,14 @@ static int open_loaded(struct cm *cm, const char *name, struct cm_object **ret)
 	return err == -ENOENT ? cm_fail(cm, err, "no policy '%.64s' is in force", name) : err;
 }
 
-int cm_policy_replace(struct cm *cm, const char *name, const char *path)
+int cm_policy_replace_object(struct cm *cm, const char *name, struct cm_object *new)
 {
-	_cleanup_object_ struct cm_object *old = NULL, *new = NULL;
+	_cleanup_object_ struct cm_object *old = NULL;
 	_cleanup_pack_ struct cm_pack *pack = NULL;
 	int err = cm_lock_refuse(cm, "replace a policy");
 
 	if (!err)
 		err = open_loaded(cm, name, &old);
-	if (!err)
-		err = cm_object_open_file(cm, path, name, &new);
 	if (!err)
 		err = cm_layout_check(cm, old, new);
 	if (!err)
@@ -259,7 +272,17 @@ int cm_policy_replace(struct cm *cm, const char *name, const char *path)
 	err = cm_pack_build(cm, new, CM_BUILD_NEXT);
 	if (!err)
 		err = commit(cm);
-	return err ? undo(cm, NULL, err) : 0;
+	return err ? undo(cm, err) : 0;
+}
+
+int cm_policy_replace(struct cm *cm, const char *name, const char *path)
+{
+	_cleanup_object_ struct cm_object *old = NULL, *new = NULL;
+	int err = open_loaded(cm, name, &old); /* before a file is looked at */
+
+	if (!err)
+		err = cm_object_open_file(cm, path, name, &new);
+	return err ? err : cm_policy_replace_object(cm, name, new);
 }
 
 static bool before(uint32_t priority, uint64_t sequence, const struct cm_node *node)
@@ -313,5 +336,5 @@ int cm_policy_set_priority(struct cm *cm, const char *name, uint32_t priority)
 		err = build_passed(cm, object->hooks[i].name, object, priority);
 	if (!err)
 		err = commit(cm);
-	return err ? undo(cm, NULL, err) : 0;
+	return err ? undo(cm, err) : 0;
 }

@@ -7,13 +7,14 @@
  *	building/	never in force: removed
  *	replacing/	complete, perhaps in force on some hooks: finished
  *	retired/	replaced: removed
+ *	journal/	a configuration was being applied: back to the one before
  *	packs/NAME	in another phase than "enabled": removed; with values half derived: derived
  */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#include "internal.h"
+#include "config.h"
 
 static const char *const traces[] = { "locking", "building", "replacing", "retired" };
 
@@ -64,8 +65,8 @@ bool cm_needs_recovery(struct cm *cm)
 	for (i = 0; i < sizeof(traces) / sizeof(*traces); i++)
 		if (cm_pin_path(cm, path, "%s", traces[i]) || cm_pin_exists(path))
 			return true;
-	if (cm_pack_each(cm, check_pack, &survey) || cm_pin_path(cm, path, "hooks") ||
-	    cm_pin_each(cm, path, check_hook, &survey))
+	if (cm_journal_exists(cm) || cm_pack_each(cm, check_pack, &survey) ||
+	    cm_pin_path(cm, path, "hooks") || cm_pin_each(cm, path, check_hook, &survey))
 		return true;
 	/* Without a pack the rest is what the last one, or the first, has left behind. */
 	return survey.incomplete || !survey.packs || cm_shared_needs_sweep(cm);
@@ -125,6 +126,8 @@ int cm_recover(struct cm *cm)
 		err = cm_policy_finish_replacing(cm);
 	if (!err)
 		err = cm_pack_each(cm, recover_pack, NULL);
+	if (!err && cm_journal_exists(cm))
+		err = cm_journal_undo(cm);
 	if (!err && cm_pin_exists(CM_PINS))
 		err = cm_pack_sweep(cm);
 	return err;

@@ -159,7 +159,7 @@ static int compile(struct cm *cm, const char *source, const char *output, const 
 
 static int build(struct cm *cm, const char *source, const char *output, const char *btf)
 {
-	char dir[] = "/tmp/checmate-XXXXXX", types[sizeof(dir) + sizeof("/vmlinux.h")];
+	char dir[] = "/tmp/checmate-build-XXXXXX", types[sizeof(dir) + sizeof("/vmlinux.h")];
 	bool wanted = false;
 	int err = wants_types(cm, source, &wanted);
 

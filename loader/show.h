@@ -16,6 +16,11 @@ static inline void show_free_stats(struct cm_stats **stats)
 	cm_stats_free(*stats);
 }
 
+static inline const char *show_mode(enum cm_mode mode)
+{
+	return mode == CM_PERMISSIVE ? "permissive" : "enforce";
+}
+
 /* Released at the end of the block. */
 #define PACKS __attribute__((cleanup(show_free_packs))) struct cm_packs *
 #define STATS __attribute__((cleanup(show_free_stats))) struct cm_stats *

@@ -9,7 +9,7 @@
 
 #include "internal.h"
 
-static int put(struct cm *cm, const char *path, const char *name, const void *data, size_t size)
+int cm_store_bytes(struct cm *cm, const char *path, const char *name, const void *data, size_t size)
 {
 	_cleanup_close_ int fd = -1;
 	uint32_t zero = 0;
@@ -30,10 +30,10 @@ int cm_store_put(struct cm *cm, const char *dir, const struct cm_object *object)
 	int err = cm_pin_path(cm, path, "%s/about", dir);
 
 	if (!err)
-		err = put(cm, path, "cm_about", &object->about, sizeof(object->about));
+		err = cm_store_bytes(cm, path, "cm_about", &object->about, sizeof(object->about));
 	if (!err)
 		err = cm_pin_path(cm, path, "%s/object", dir);
-	return err ? err : put(cm, path, "cm_object", object->bytes, object->about.size);
+	return err ? err : cm_store_bytes(cm, path, "cm_object", object->bytes, object->about.size);
 }
 
 /* The one element of a pinned array, if it has that size. */
@@ -95,5 +95,26 @@ int cm_store_get(struct cm *cm, const char *dir, struct cm_about *ret, void **re
 		return foreign(cm, dir);
 	}
 	*ret_bytes = bytes;
+	return 0;
+}
+
+int cm_store_text(struct cm *cm, const char *path, char **ret)
+{
+	_cleanup_close_ int fd = cm_pin_get(path);
+	struct bpf_map_info info = {};
+	uint32_t len = sizeof(info);
+	char *text = NULL;
+	int err = fd < 0 ? fd : bpf_obj_get_info_by_fd(fd, &info, &len);
+
+	if (!err) {
+		text = malloc(info.value_size + 1);
+		err = text ? get(path, text, info.value_size) : -ENOMEM;
+	}
+	if (err) {
+		free(text);
+		return cm_fail(cm, err, "cannot read %s: %s", path, strerror(-err));
+	}
+	text[info.value_size] = '\0';
+	*ret = text;
 	return 0;
 }

@@ -110,7 +110,7 @@ untraced kill_after chosen complain after_kill sweep disable_all
 	before() { disable_all; }
 	in_old() { attempt OK "" read; }
 	in_new() { attempt EPERM "" read && attempt OK "" child; }
-	sweep 3 enable yama
+	sweep 15 enable yama
 }
 
 @test "kill -9 while enabling in a cgroup, the first scope, leaves either nothing or all of it" {
@@ -119,7 +119,7 @@ untraced kill_after chosen complain after_kill sweep disable_all
 	before() { disable_all; }
 	in_old() { attempt OK "" read; }
 	in_new() { attempt EPERM "" read && attempt OK "" child; }
-	sweep 12 enable yama --cgroup /sys/fs/cgroup/c
+	sweep 60 enable yama --cgroup /sys/fs/cgroup/c
 }
 
 @test "kill -9 while disabling everything leaves either all of it or nothing" {
@@ -132,7 +132,7 @@ untraced kill_after chosen complain after_kill sweep disable_all
 	}
 	in_old() { attempt EPERM "" read && attempt EPERM c child; }
 	in_new() { attempt OK "" read && attempt OK c child; }
-	sweep 3 disable yama
+	sweep 15 disable yama
 }
 
 @test "kill -9 while disabling the last scope leaves either all of it or nothing" {
@@ -144,7 +144,7 @@ untraced kill_after chosen complain after_kill sweep disable_all
 	}
 	in_old() { attempt EPERM c read && attempt EPERM c child; }
 	in_new() { attempt OK c read && attempt OK c child; }
-	sweep 12 disable yama --cgroup /sys/fs/cgroup/c
+	sweep 60 disable yama --cgroup /sys/fs/cgroup/c
 }
 
 # System 1, and scopes in c (2), c/d/e (1, permissive); c/d has none.
@@ -166,7 +166,7 @@ nested() {
 	before() { command checmate disable yama --cgroup /sys/fs/cgroup/c/d 2>/dev/null || true; }
 	in_old() { attempt EPERM "" read && attempt EPERM c/d/e child && attempt OK "" child; }
 	in_new() { in_old; }
-	sweep 1 enable yama --cgroup /sys/fs/cgroup/c/d ptrace_scope=2
+	sweep 6 enable yama --cgroup /sys/fs/cgroup/c/d ptrace_scope=2
 }
 
 @test "kill -9 while disabling a scope above others leaves the values of before or after" {
@@ -176,7 +176,7 @@ nested() {
 	}
 	in_old() { attempt EPERM "" read && attempt EPERM c/d/e child && attempt EPERM c/d child; }
 	in_new() { attempt EPERM "" read && attempt OK c/d/e child && attempt OK c/d child; }
-	sweep 1 disable yama --cgroup /sys/fs/cgroup/c
+	sweep 6 disable yama --cgroup /sys/fs/cgroup/c
 }
 
 @test "kill -9 while a scope above others is loosened leaves the values of before or after" {
@@ -184,7 +184,7 @@ nested() {
 	before() { command checmate set --cgroup /sys/fs/cgroup/c "$knob=2"; }
 	in_old() { attempt EPERM "" read && attempt EPERM c/d/e child; }
 	in_new() { attempt EPERM "" read && attempt OK c/d/e child; }
-	sweep 1 set --cgroup /sys/fs/cgroup/c "$knob=0"
+	sweep 6 set --cgroup /sys/fs/cgroup/c "$knob=0"
 }
 
 @test "kill -9 while a scope above others is made permissive leaves the mode of before or after" {
@@ -192,7 +192,7 @@ nested() {
 	before() { command checmate mode yama enforce --cgroup /sys/fs/cgroup/c; }
 	in_old() { attempt EPERM "" read && attempt EPERM c/d/e child; }
 	in_new() { attempt EPERM "" read && attempt OK c/d/e child; }
-	sweep 1 mode yama permissive --cgroup /sys/fs/cgroup/c
+	sweep 6 mode yama permissive --cgroup /sys/fs/cgroup/c
 }
 
 @test "kill -9 while the system's scope is disabled leaves it or not, the cgroups' values as they were" {
@@ -200,5 +200,5 @@ nested() {
 	before() { command checmate enable yama 2>/dev/null || true; }
 	in_old() { attempt EPERM "" read && attempt EPERM c/d/e child; }
 	in_new() { attempt OK "" read && attempt EPERM c/d/e child; }
-	sweep 1 disable yama --cgroup /sys/fs/cgroup
+	sweep 6 disable yama --cgroup /sys/fs/cgroup
 }

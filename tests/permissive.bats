@@ -168,6 +168,19 @@ untraced outcomes permissive enforce scope
 	counted "1 2 0 0"
 }
 
+@test "enabled with --permissive, it counts from the first moment and never denies" {
+	reset
+	checmate 0 enable yama --permissive ptrace_scope=2
+	target
+	attempt OK "" attach
+	new_cgroup c
+	checmate 0 enable yama --permissive --cgroup /sys/fs/cgroup/c ptrace_scope=3
+	attempt OK c attach
+	equal "denied and would-deny of access checks, then of traceme" "0 2 0 0" "$(counts)"
+	clean
+	reset
+}
+
 @test "get shows a permissive scope's value, status its mode" {
 	system 0
 	scope c 2

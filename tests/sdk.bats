@@ -345,7 +345,7 @@ asked() {
 		}
 	END
 	checmate 0 build typed.bpf.c
-	[[ -z $(find /tmp -maxdepth 1 -name 'checmate-*') ]]
+	[[ -z $(find /tmp -maxdepth 1 -name 'checmate-build-*') ]]
 	checmate 0 load typed.bpf.o --cgroup /sys/fs/cgroup/a
 	equal "connect in a" EPERM "$(in_cgroup a "$net" connect 127.0.0.1 5)"
 	run in_cgroup a cat /sys/kernel/debug/sched/features
@@ -380,7 +380,7 @@ asked() {
 	echo 'CM_PACK("broken"' >broken.c
 	run -1 command checmate build broken.c
 	[[ ${lines[-1]} == 'checmate: broken.c: clang could not compile it' ]]
-	[[ -z $(find /tmp -maxdepth 1 -name 'checmate-*') && ! -e exits.bpf.o && ! -e broken.o ]]
+	[[ -z $(find /tmp -maxdepth 1 -name 'checmate-build-*') && ! -e exits.bpf.o && ! -e broken.o ]]
 }
 
 @test "make install puts the SDK where build finds it, and its flags where pkg-config does" {

@@ -332,12 +332,14 @@ CM_HOOK_QUICK(ptrace_access_check, struct task_struct *child, unsigned int mode)
 {
 	struct css_set *cgroups, *target_cgroups;
 	struct task_struct *current;
+	__s32 ceiling;
 	__u32 scope;
 
 	if (!(mode & PTRACE_MODE_ATTACH))
 		goto done;
-	if (cm_ceiling(ptrace_scope) != SCOPE_RELATIONAL)
-		goto stricter;
+	ceiling = cm_ceiling(ptrace_scope);
+	if (ceiling != SCOPE_RELATIONAL)
+		goto other;
 	current = cm_current();
 	/* Not `child`: that would be kept in a register across the call, which costs two. */
 	child = (struct task_struct *)ctx[0];
@@ -348,10 +350,14 @@ done:
 	cm_done(ptrace_access_check);
 ask:
 	return cm_ask(ptrace_access_check, CM_ROW_UNKNOWN);
-stricter:
+other:
+	if (ceiling == SCOPE_DISABLED)
+		cm_done_apart(ptrace_access_check);
 	if (cm_system(ptrace_scope) != SCOPE_DISABLED)
 		goto ask;
 	cgroups = cm_current()->cgroups;
+	/* Nothing but ctx is kept across that call: each register more costs every path two. */
+	asm volatile("" ::: "r7", "r8", "r9");
 	target_cgroups = ((struct task_struct *)ctx[0])->cgroups;
 	if (!cm_is_outside(cgroups, &scope))
 		return cm_ask(ptrace_access_check,
@@ -415,7 +421,9 @@ CM_HOOK(ptrace_traceme, struct task_struct *parent)
 
 static __always_inline void delete_entry(void *map, __u64 task, volatile cm_counter_line *counters)
 {
-	long error = bpf_map_delete_elem(map, &task);
+	/* Up to 6.3 the operations of maps return an int, with anything in the register's upper
+	 * half. */
+	int error = bpf_map_delete_elem(map, &task);
 
 	if (error && error != -ENOENT) {
 		stale_entry = true;

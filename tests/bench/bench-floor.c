@@ -3,9 +3,9 @@
  * Runs a command while the bare machinery is attached to the hook ptrace_access_check, and nothing
  * of it before or after: what a policy costs is counted above that.
  *
- *	bench-floor [POLICY.bpf.o] -- COMMAND [ARG...]
+ *	bench-floor [POLICY.bpf.o...] -- COMMAND [ARG...]
  *
- * Without POLICY the chain is empty, else POLICY is the one behind it. Nothing is pinned.
+ * The policies are asked in that order; without one the chain is empty. Nothing is pinned.
  */
 #include <err.h>
 #include <errno.h>
@@ -62,9 +62,11 @@ static int attach_dispatcher(void)
 	return chain;
 }
 
-static void put_policy(const char *path, int chain)
+/* Behind what has @chain for its next; returns the policy's own. */
+static int put_policy(const char *path, int chain)
 {
 	struct bpf_object *object = open_object(path);
+	struct bpf_map *next = bpf_object__find_map_by_name(object, "cm_next__" HOOK);
 	struct bpf_program *found = NULL;
 	__u32 zero = 0;
 	int fd;
@@ -74,7 +76,10 @@ static void put_policy(const char *path, int chain)
 	load(object);
 	fd = program(object, "cm_" HOOK);
 	if (bpf_map_update_elem(chain, &zero, &fd, BPF_ANY))
-		err(1, "cannot put %s behind the dispatcher", path);
+		err(1, "cannot put %s into the chain", path);
+	if (!next)
+		errx(1, "%s has no rule for " HOOK, path);
+	return bpf_map__fd(next);
 }
 
 static int run(char **command)
@@ -96,14 +101,14 @@ static int run(char **command)
 
 int main(int argc, char **argv)
 {
-	int separator = 1, chain;
+	int separator = 1, chain, i;
 
 	while (separator < argc && strcmp(argv[separator], "--"))
 		separator++;
-	if (separator > 2 || separator + 1 >= argc)
-		errx(2, "usage: bench-floor [POLICY.bpf.o] -- COMMAND [ARG...]");
+	if (separator + 1 >= argc)
+		errx(2, "usage: bench-floor [POLICY.bpf.o...] -- COMMAND [ARG...]");
 	chain = attach_dispatcher();
-	if (separator == 2)
-		put_policy(argv[1], chain);
+	for (i = 1; i < separator; i++)
+		chain = put_policy(argv[i], chain);
 	return run(argv + separator + 1);
 }

@@ -31,7 +31,7 @@ int main(int argc, char **argv)
 		snprintf(dir, sizeof(dir), "%s/%04ld", argv[2], i);
 		if (mkdir(dir, 0755) && errno != EEXIST)
 			err(1, "%s", dir);
-		if (cm_pack_enable(cm, argv[1], dir, settings))
+		if (cm_pack_enable(cm, argv[1], dir, CM_ENFORCE, settings))
 			errx(1, "%s", cm_error(cm));
 	}
 	cm_close(cm);
