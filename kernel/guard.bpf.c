@@ -8,6 +8,7 @@
  *	inode_*			a change of names where the pins are
  *	sb_umount		the mount that carries the pins, or one above it
  *	sb_mount, move_mount	something over the pins, or their mount to another place
+ *	inode_permission	a task leaving its scope, see guard_move.bpf.h
  *	cgroup/sysctl		to switch off ftrace, by which BPF programs are attached
  *
  * and `checmate lock` runs iter/bpf_prog first, which names the programs that were there already
@@ -44,6 +45,15 @@ struct {
 	__type(key, struct cm_guard_shape);
 	__type(value, __u8);
 } cm_shapes SEC(".maps");
+
+/* Ids of the cgroups that are scopes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, __u8);
+} cm_fences SEC(".maps");
 
 /* By a branch: the verifier of 6.12+ wants to see that it is 0 or an errno, which -is does not
  * show. */
@@ -95,11 +105,11 @@ static long check_map(__u64 i, struct use *use)
 
 /*
  * Could this program undo what ours do?
- *	it has a map of ours: frozen or not, programs write
- *	it is on a hook of ours: a new one is asked before those that are there, and its 1 << 32 is
- *a verdict to the trampoline and "no objection" to the caller it changes what a security_ function
- *returns it may replace a function in a program of a type that ours have it iterates over a map's
- *elements, which it may write
+ *
+ * It has a map of ours: frozen or not, programs write. It is on a hook of ours: a new one is asked
+ * before those that are there, and its 1 << 32 is a verdict to the trampoline and "no objection" to
+ * the caller. It changes what a security_ function returns. It may replace a function in a program
+ * of a type that ours have. It iterates over a map's elements, which it may write.
  */
 static __always_inline bool undoes(struct bpf_prog *program)
 {
@@ -205,8 +215,7 @@ long BPF_PROG(cm_guard_bpf, int cmd, union bpf_attr *attr)
 	return refuse_if(changes_link(call.link_update.link_fd));
 }
 
-/* To switch ftrace off takes every BPF program off its hook (up to 6.x, which say: not supported)
- */
+/* Up to 6.12 at least, to switch ftrace off takes every BPF program off its hook. */
 SEC("cgroup/sysctl")
 int cm_guard_sysctl(struct bpf_sysctl *ctx)
 {
@@ -219,3 +228,4 @@ int cm_guard_sysctl(struct bpf_sysctl *ctx)
 }
 
 #include "guard_pins.bpf.h"
+#include "guard_move.bpf.h"

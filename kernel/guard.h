@@ -43,6 +43,9 @@ struct cm_guard_state {
 	__u32 reserved;
 	__u64 mount;	 /* struct mount that carries the pins */
 	__u64 directory; /* struct dentry of the directory with all pins */
+	/* Who writes a task's number into a cgroup.procs now, and that task: under cgroup_mutex. */
+	__u64 mover;
+	__u64 moved;
 };
 
 /* What cm_guard_place, run by test_run, is told. */

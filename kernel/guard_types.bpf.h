@@ -48,8 +48,42 @@ struct files_struct {
 	struct fdtable *fdt;
 };
 
+struct kernfs_node {
+	struct kernfs_node *parent; /* up to 6.14 */
+	struct kernfs_node *__parent;
+	const char *name;
+	void *priv; /* of a cgroup's directory: the cgroup */
+	__u64 id;
+};
+
+struct super_block {
+	unsigned long s_magic;
+};
+
+struct inode {
+	struct super_block *i_sb;
+	void *i_private; /* of a kernfs file: its node */
+};
+
+struct cgroup;
+
+struct cgroup_subsys_state {
+	struct cgroup_subsys_state *parent;
+};
+
+struct cgroup {
+	struct cgroup_subsys_state self;
+	int level;
+	struct kernfs_node *kn;
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
+
 struct task_struct {
 	struct files_struct *files;
+	struct css_set *cgroups;
 };
 
 struct bpf_map {
@@ -97,6 +131,13 @@ struct bpf_iter__bpf_prog {
 };
 
 #pragma clang attribute pop
+
+static __always_inline struct kernfs_node *parent_of(struct kernfs_node *node)
+{
+	if (bpf_core_field_exists(node->__parent))
+		return BPF_CORE_READ(node, __parent);
+	return BPF_CORE_READ(node, parent);
+}
 
 static __always_inline __u32 attach_type_of(struct bpf_link *link)
 {

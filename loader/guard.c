@@ -158,6 +158,32 @@ static int know_pin(struct cm *cm, const char *path, int fd, void *known)
 
 /* --- the guard */
 
+static int count_scopes(struct cm *cm, const char *name, void *nr_scopes)
+{
+	_cleanup_free_ struct cm_scope_record *records = NULL;
+	_cleanup_pack_ struct cm_pack *pack = NULL;
+	size_t nr = 0;
+	int err = cm_pack_open(cm, name, &pack);
+
+	if (!err)
+		err = cm_scopes_read(cm, pack, &records, &nr);
+	*(size_t *)nr_scopes += nr;
+	return err;
+}
+
+/* No task leaves a scope: that is asked at each lookup of a name, and is not for nothing. */
+static int leave_out_moves(struct cm *cm, struct bpf_object *bpf)
+{
+	struct bpf_program *program;
+	size_t nr_scopes = 0;
+	int err = cm_pack_each(cm, count_scopes, &nr_scopes);
+
+	bpf_object__for_each_program(program, bpf)
+		if (!nr_scopes && !strncmp(bpf_program__name(program), "cm_guard_move_", 14))
+			bpf_program__set_autoload(program, false);
+	return err;
+}
+
 static int load_guard(struct cm *cm, struct bpf_object **ret)
 {
 	_cleanup_bpf_ struct bpf_object *bpf = cm_builtin_open(cm, &cm_builtin_guard, "checmate");
@@ -165,6 +191,9 @@ static int load_guard(struct cm *cm, struct bpf_object **ret)
 
 	if (!bpf)
 		return -EIO;
+	err = leave_out_moves(cm, bpf);
+	if (err)
+		return err;
 	err = bpf_object__load(bpf);
 	if (err)
 		return cm_fail(cm, err, "the kernel refuses the guard: %s", strerror(-err));
@@ -180,8 +209,11 @@ static int attach_program(struct cm *cm, struct bpf_program *program)
 	char path[PATH_MAX];
 	int err, fd;
 
-	if (!strncmp(section, "lsm/", 4)) {
-		link = bpf_program__attach_lsm(program);
+	if (!bpf_program__autoload(program)) {
+		return 0;
+	} else if (!strncmp(section, "lsm/", 4) || !strncmp(section, "fentry/", 7) ||
+		   !strncmp(section, "fexit/", 6)) {
+		link = bpf_program__attach(program);
 	} else if (!strncmp(section, "cgroup/", 7)) {
 		fd = cm_cgroup_root(cm);
 		if (fd < 0)
@@ -208,6 +240,7 @@ static int pin_guard(struct cm *cm, struct bpf_object *bpf)
 		{ ".data.cm_guard", "state" },
 		{ "cm_ours", "ours" },
 		{ "cm_shapes", "shapes" },
+		{ "cm_fences", "fences" },
 	};
 	struct bpf_program *program;
 	char path[PATH_MAX];
@@ -229,8 +262,23 @@ static int pin_guard(struct cm *cm, struct bpf_object *bpf)
 	return err;
 }
 
+static int know_scopes(struct cm *cm, const char *name, void *fences_fd)
+{
+	_cleanup_free_ struct cm_scope_record *records = NULL;
+	_cleanup_pack_ struct cm_pack *pack = NULL;
+	size_t nr = 0, i;
+	int err = cm_pack_open(cm, name, &pack);
+
+	if (!err)
+		err = cm_scopes_read(cm, pack, &records, &nr);
+	for (i = 0; !err && i < nr; i++)
+		err = put(cm, *(int *)fences_fd, &records[i].id);
+	return err;
+}
+
 static int tell_guard(struct cm *cm, struct bpf_object *bpf)
 {
+	int fences_fd = bpf_object__find_map_fd_by_name(bpf, "cm_fences");
 	struct known known = {
 		.ours_fd = bpf_object__find_map_fd_by_name(bpf, "cm_ours"),
 		.shapes_fd = bpf_object__find_map_fd_by_name(bpf, "cm_shapes"),
@@ -238,8 +286,10 @@ static int tell_guard(struct cm *cm, struct bpf_object *bpf)
 	struct bpf_program *program;
 	int err = cm_guard_each_pin(cm, know_pin, &known);
 
+	if (!err)
+		err = cm_pack_each(cm, know_scopes, &fences_fd);
 	bpf_object__for_each_program(program, bpf)
-		if (!err)
+		if (!err && bpf_program__autoload(program))
 			err = know_program(cm, &known, bpf_program__fd(program));
 	return err;
 }

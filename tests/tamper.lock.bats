@@ -332,6 +332,47 @@ teardown() {
 
 # --- g. cgroups
 
+# moving EXPECTED PID CGROUP: by the file that is named
+moving() {
+	local said=OK
+	said=$( (echo "$2" >"/sys/fs/cgroup/$3") 2>&1 && echo OK) || true
+	[[ $said == *"$1"* ]] || fail "process of $(cat "/proc/$2/cgroup") to $3" "$1" "$said"
+}
+
+@test "no task leaves a scope, whoever moves it: EPERM; inside, and from outside into one, it may be moved" {
+	local inside outside denied="Operation not permitted"
+	new_cgroup c
+	new_cgroup a/d
+	background in_cgroup a sleep 1000
+	inside=$started
+	moving "$denied" "$inside" cgroup.procs
+	moving "$denied" "$inside" c/cgroup.procs
+	moving "$denied" "$inside" c/cgroup.threads
+	moving OK "$inside" a/d/cgroup.procs
+	moving "$denied" "$inside" c/cgroup.procs
+	moving OK "$inside" a/cgroup.procs
+	moving OK "$inside" a/b/cgroup.procs
+	moving "$denied" "$inside" a/cgroup.procs
+	background sleep 1000
+	outside=$started
+	moving OK "$outside" c/cgroup.procs
+	moving OK "$outside" cgroup.procs
+	moving OK "$outside" a/d/cgroup.procs
+	moving "$denied" "$outside" cgroup.procs
+}
+
+@test "no task makes a child outside its scope (CLONE_INTO_CGROUP): EPERM; inside it may" {
+	local c=/sys/fs/cgroup/c a=/sys/fs/cgroup/a
+	new_cgroup c
+	new_cgroup a/d
+	equal "clone from a into c" EPERM "$(in_cgroup a "$attempts" clone $c)"
+	equal "clone from a/d into c" EPERM "$(in_cgroup a/d "$attempts" clone $c)"
+	equal "clone from a/d into a" OK "$(in_cgroup a/d "$attempts" clone $a)"
+	equal "clone from a into a/d" OK "$(in_cgroup a "$attempts" clone $a/d)"
+	equal "clone from c into a" OK "$(in_cgroup c "$attempts" clone $a)"
+	equal "clone from a/b into a" EPERM "$(in_cgroup a/b "$attempts" clone $a)"
+}
+
 @test "removing a cgroup does not take its scope away" {
 	rmdir /sys/fs/cgroup/a/b
 	checmate 0 status -j

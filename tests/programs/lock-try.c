@@ -3,18 +3,20 @@
  * One attempt at a locked system by bpf(2), or a way round it; prints OK or the errno's name. Exit
  * status 0 unless misused. A MAP, LINK or PROG is the path of a pin, or "id:N".
  *
- *	update MAP | delete MAP | batch MAP | take MAP | freeze MAP | mmap MAP
- *	chain MAP			another program into an array of programs
- *	detach LINK | change LINK	BPF_LINK_DETACH, BPF_LINK_UPDATE
- *	change-shared LINK		the same with a second thread, which could exchange
- *descriptors load TYPE ATTACH BTF-ID [VERDICT]	a program that returns VERDICT hold TYPE ATTACH
- *BTF-ID		the same; then wait to be killed front BTF-ID			an LSM
- *program that returns 1 << 32, attached uses MAP			a program that has the map
- *	uses-inner MAP			a program that has a map of maps, into which the map fits
- *	bind PORT			to IPv4 addresses
+ *	update | delete | batch | take | freeze | mmap MAP
+ *	chain MAP		another program into an array of programs
+ *	detach LINK		BPF_LINK_DETACH
+ *	change LINK		BPF_LINK_UPDATE
+ *	change-shared LINK	the same with a second thread, which could exchange descriptors
+ *	load TYPE ATTACH BTF-ID [VERDICT]	a program that returns VERDICT
+ *	hold TYPE ATTACH BTF-ID	the same; then wait to be killed
+ *	front BTF-ID		an LSM program that returns 1 << 32, attached
+ *	uses MAP		a program that has the map
+ *	uses-inner MAP		a program that has a map of maps, into which the map fits
+ *	bind PORT		to IPv4 addresses
  *	umount DIR FLAGS
  *	sockaddr CGROUP ATTACH legacy|link	a program on socket addresses
- *	clone CGROUP COMMAND...		clone3(CLONE_INTO_CGROUP), then COMMAND
+ *	clone CGROUP		clone3(CLONE_INTO_CGROUP)
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +34,6 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define LONGEST 65536
@@ -214,20 +215,16 @@ static int sockaddr(const char *cgroup, uint32_t type, bool legacy)
 	return bpf(BPF_LINK_CREATE, &attr);
 }
 
-static int clone_into(char **argv)
+static long clone_into(const char *cgroup)
 {
 	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD };
-	int status;
 	long pid;
 
-	args.cgroup = must(open(argv[0], O_RDONLY | O_DIRECTORY), argv[0]);
-	pid = must(syscall(SYS_clone3, &args, sizeof(args)), "clone3");
-	if (!pid) {
-		execvp(argv[1], argv + 1);
-		_exit(127);
-	}
-	waitpid(pid, &status, 0);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+	args.cgroup = must(open(cgroup, O_RDONLY | O_DIRECTORY), cgroup);
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (!pid)
+		_exit(0);
+	return pid;
 }
 
 static int bind_to(int port)
@@ -291,8 +288,8 @@ int main(int argc, char **argv)
 		say(umount2(argv[2], atoi(argv[3])));
 	} else if (!strcmp(what, "sockaddr") && argc > 4) {
 		say(sockaddr(argv[2], atoi(argv[3]), !strcmp(argv[4], "legacy")));
-	} else if (!strcmp(what, "clone") && argc > 3) {
-		return clone_into(argv + 2);
+	} else if (!strcmp(what, "clone")) {
+		say(clone_into(argv[2]));
 	} else if (*what) {
 		say(on_fd(what, get(argv[2])));
 	} else {
