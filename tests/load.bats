@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck disable=SC2154 # helpers.bash and bats set them
 # Policies from files: loaded, ordered, replaced and unloaded while the system runs. CHECMATE_REPLACEMENTS:
-# how often a denying policy is replaced under a prober (20; 10000 with CHECMATE_SOAK=1).
+# how often a denying policy is replaced under a prober (100; 10000 with CHECMATE_SOAK=1).
 
 load helpers
 
@@ -352,13 +352,10 @@ probed() {
 }
 
 @test "replaced again and again under a prober on two CPUs: no success, no wrong errno" {
-	local i times=${CHECMATE_REPLACEMENTS:-$([[ ${CHECMATE_SOAK:-} ]] && echo 10000 || echo 20)}
+	local times=${CHECMATE_REPLACEMENTS:-$([[ ${CHECMATE_SOAK:-} ]] && echo 10000 || echo 100)}
 	checmate 0 load "$refuse"
 	probe EUSERS EBUSY
-	for ((i = 0; i < times; i += 2)); do
-		command checmate replace refuse "$files/refuse-busy.bpf.o"
-		command checmate replace refuse "$refuse"
-	done
+	"$programs/replace-many" refuse "$times" "$files/refuse-busy.bpf.o" "$refuse"
 	probed
 	echo "# $times replacements, $(cut -d' ' -f1 "$BATS_TEST_TMPDIR/probed") attempts" >&3
 }
