@@ -220,6 +220,8 @@ struct cm_packs {
 /*
  * cm_packs_get - every pack this library knows and what is in force
  * @ret: release with cm_packs_free()
+ *
+ * cm_notice() then says if none of it is asked, because the kernel's function tracer is off.
  */
 int cm_packs_get(struct cm *cm, struct cm_packs **ret);
 void cm_packs_free(struct cm_packs *packs);

@@ -160,14 +160,14 @@ enum cli_status cmd_status(const struct cli *cli)
 		return cli_done(cm, err);
 	if (!cli_given(cli, CLI_JSON)) {
 		status_text(packs);
-		return CLI_DONE;
+		return cli_done(cm, 0);
 	}
 	array = output_need(json_object_new_array());
 	for (size_t i = 0; i < packs->nr; i++)
 		if (packs->packs[i].enabled)
 			status_json(json_item(array), &packs->packs[i]);
 	output_json(array);
-	return CLI_DONE;
+	return cli_done(cm, 0);
 }
 
 enum cli_status cmd_enable(const struct cli *cli)

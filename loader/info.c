@@ -194,6 +194,9 @@ int cm_packs_get(struct cm *cm, struct cm_packs **ret)
 		return err;
 	}
 	qsort(list->packs.packs, list->packs.nr, sizeof(*list->packs.packs), by_name);
+	if (cm_tracer_is_off())
+		cm_note(cm, "no policy is asked: the kernel's function tracer is off (echo 1 "
+			    ">/proc/sys/kernel/ftrace_enabled)");
 	*ret = &list->packs;
 	return 0;
 }

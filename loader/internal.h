@@ -423,6 +423,7 @@ int cm_shared_sweep(struct cm *cm); /* maps that nobody uses any more go */
 bool cm_shared_needs_sweep(struct cm *cm);
 
 /* probe.c */
+bool cm_tracer_is_off(void);		 /* the kernel's function tracer: then no policy is asked */
 int cm_probe_lsm(struct cm *cm);	 /* 0 it runs; -EOPNOTSUPP with the sentence */
 int cm_lsm_list(char *buf, size_t size); /* active LSMs, comma-separated; -errno if unreadable */
 

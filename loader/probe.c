@@ -24,6 +24,15 @@ int cm_lsm_list(char *buf, size_t size)
 	return buf[0] ? 0 : -ENOENT;
 }
 
+/* BPF programs hang on it: up to 6.12 at least, a 0 takes them all off, and nobody is told. */
+bool cm_tracer_is_off(void)
+{
+	char line[8];
+
+	read_line("/proc/sys/kernel/ftrace_enabled", line, sizeof(line));
+	return !strcmp(line, "0");
+}
+
 static int refuse(struct cm *cm)
 {
 	char list[512];
@@ -60,6 +69,12 @@ int cm_probe_lsm(struct cm *cm)
 	size_t size;
 	int err;
 
+	/* Not tried: 6.12 warns in its log when a program is taken off in this state. */
+	if (cm_tracer_is_off())
+		return cm_fail(
+			cm, -EOPNOTSUPP,
+			"the kernel's function tracer is off, on which BPF programs hang: echo "
+			"1 >/proc/sys/kernel/ftrace_enabled");
 	bpf = cm_builtin_open(cm, &cm_builtin_probe, "checmate");
 	if (!bpf)
 		return -EIO;

@@ -359,3 +359,22 @@ one_order() {
 	checmate 0 disable yama --cgroup /sys/fs/cgroup/c
 	[[ ! -e /proc/sys/kernel/yama ]]
 }
+
+@test "where the kernel lets the function tracer be switched off, no policy is asked: status and doctor say so" {
+	local tracer=/proc/sys/kernel/ftrace_enabled
+	checmate 0 enable yama
+	target
+	if (echo 0 >$tracer) 2>/dev/null; then
+		attempt OK "" read
+		checmate 0 status
+		equal "status" "checmate: note: no policy is asked: the kernel's function tracer is off (echo 1 >$tracer)" \
+			"$stderr"
+		checmate 3 doctor
+		[[ $output == *"FAIL  BPF LSM runs"*"echo 1 >$tracer"* ]]
+		echo 1 >$tracer
+	fi
+	attempt EPERM "" read
+	checmate 0 status
+	equal "status" "" "$stderr"
+	checmate 0 doctor
+}
