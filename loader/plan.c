@@ -260,14 +260,23 @@ static int take(struct cm *cm, const struct step *step)
 	return -EINVAL;
 }
 
+static int take_all(struct cm *cm, const struct plan *plan)
+{
+	size_t i;
+	int err = 0;
+
+	for (i = 0; !err && i < plan->nr; i++)
+		err = take(cm, &plan->steps[i]);
+	return err;
+}
+
 int cm_config_reach(struct cm *cm, const struct cm_config *now, const struct cm_config *wanted)
 {
 	struct plan plan = {};
-	size_t i;
 	int err = make(cm, now, wanted, &plan);
 
-	for (i = 0; !err && i < plan.nr; i++)
-		err = take(cm, &plan.steps[i]);
+	if (!err)
+		err = take_all(cm, &plan);
 	free(plan.steps);
 	return err;
 }
@@ -376,17 +385,17 @@ int cm_config_diff(struct cm *cm, const char *path, struct cm_changes **ret)
 	return err;
 }
 
-int cm_config_apply(struct cm *cm, const char *path)
+/* All of it, or what was in force before. */
+static int apply(struct cm *cm, const struct cm_config *now, const struct plan *plan)
 {
-	_cleanup_config_ struct cm_config *now = NULL, *wanted = NULL;
 	char why[sizeof(cm->error)];
-	int err = read_both(cm, path, &now, &wanted), undone;
+	int err = cm_lock_refuse(cm, "apply a configuration"), undone;
 
 	if (!err)
 		err = cm_journal_put(cm, now);
 	if (err)
 		return err;
-	err = cm_config_reach(cm, now, wanted);
+	err = take_all(cm, plan);
 	if (!err)
 		return cm_journal_remove(cm);
 	memcpy(why, cm->error, sizeof(why));
@@ -395,6 +404,20 @@ int cm_config_apply(struct cm *cm, const char *path)
 		return cm_fail(cm, err, "%.450s; what was in force before is not restored: %.450s",
 			       why, cm->error[0] ? strdupa(cm->error) : strerror(-undone));
 	return cm_fail(cm, err, "%.900s; nothing was changed", why);
+}
+
+int cm_config_apply(struct cm *cm, const char *path)
+{
+	_cleanup_config_ struct cm_config *now = NULL, *wanted = NULL;
+	struct plan plan = {};
+	int err = read_both(cm, path, &now, &wanted);
+
+	if (!err)
+		err = make(cm, now, wanted, &plan);
+	if (!err && plan.nr)
+		err = apply(cm, now, &plan);
+	free(plan.steps);
+	return err;
 }
 
 int cm_config_save(struct cm *cm, char **ret)

@@ -150,6 +150,15 @@ teardown() {
 	holds
 }
 
+@test "a configuration is refused if it would change something" {
+	command checmate save >/run/state.conf
+	checmate 0 -f /run/state.conf
+	sed 's/mode = enforce/mode = permissive/' /run/state.conf >/run/changed.conf
+	remember
+	refused 1 "checmate: cannot apply a configuration: locked until reboot" -f /run/changed.conf
+	unchanged
+}
+
 @test "set below the value is refused, for the system and a cgroup" {
 	remember
 	checmate 1 set "$knob=0"
