@@ -386,6 +386,7 @@ misuse() {
 	equal "the state" "$before" "$(state)"
 }
 
+# bats test_tags=parallel
 @test "eight that enable at once wait for each other and all succeed" {
 	local i pids=()
 	for i in {1..8}; do

@@ -422,6 +422,7 @@ change() {
 
 # --- changes under way
 
+# bats test_tags=parallel
 @test "while scopes around it come, go and change, no verdict flickers" {
 	local end n=0
 	enable outer 1
@@ -444,6 +445,7 @@ change() {
 		fail "verdicts meanwhile" "EPERM OK OK OK" "$answer"
 }
 
+# bats test_tags=parallel
 @test "while a value moves from one level to another, what both forbid stays forbidden" {
 	local end
 	enable outer 1

@@ -55,11 +55,13 @@ bottom declared OK
 stranger declared EPERM" "$output"
 }
 
+# bats test_tags=parallel
 @test "64 threads register and attach while the value goes up and down: no wrong verdict" {
 	checmate 0 enable yama ptrace_scope=1
 	race "$seconds"
 }
 
+# bats test_tags=parallel
 @test "no wrong verdict either where the kernel may be preempted anywhere" {
 	[[ -w $preempt ]] || skip "this kernel's preemption cannot be chosen"
 	preemption=$(grep -o '([a-z]*)' "$preempt" | tr -d '()')
@@ -68,6 +70,7 @@ stranger declared EPERM" "$output"
 	race $(((seconds + 1) / 2))
 }
 
+# bats test_tags=parallel
 @test "of a storm of tasks that register and end, the living ones' relations are left, and no other" {
 	local said=$BATS_TEST_TMPDIR/said
 	checmate 0 enable yama ptrace_scope=1
@@ -139,6 +142,7 @@ anyhow() {
 		fail "checmate ${*:2}" "status $1, one line at most" "$status: $said"
 }
 
+# bats test_tags=parallel
 @test "cgroups removed while scopes in them are enabled, set and disabled leave no trace" {
 	local end=$((SECONDS + (seconds + 1) / 2)) n=0 stop=$BATS_TEST_TMPDIR/stop
 	checmate 0 enable yama ptrace_scope=0

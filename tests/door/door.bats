@@ -221,6 +221,7 @@ knob=/proc/sys/checmate/test/knob
 	expect "OK 1" write "$knob" 1
 }
 
+# bats test_tags=parallel
 @test "door: of two writers at once none takes the value off its latch" {
 	expect OK add -p "$DOOR_PINS/k" -l 3 checmate/test/knob
 	expect "lowered 0 times" latch-race "$DOOR_PINS/k" "$knob" 3 2000
@@ -416,6 +417,7 @@ knob=/proc/sys/checmate/test/knob
 	[[ $status -ne 0 && $output == *"in use"* ]]
 }
 
+# bats test_tags=parallel
 @test "door: add and remove race with readers and writers" {
 	run -0 driver churn "${CHECMATE_DOOR_SECONDS:-5}" checmate/churn
 	echo "# $output" >&3
