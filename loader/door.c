@@ -72,6 +72,17 @@ void cm_door_unload(void)
 	kmod_unref(ctx);
 }
 
+static uint32_t door_flags(const struct cm_knob_decl *knob)
+{
+	static const uint32_t directions[] = {
+		[CM_STRICTEST_MAX] = CM_DOOR_UP,
+		[CM_STRICTEST_MIN] = CM_DOOR_DOWN,
+		[CM_STRICTEST_OR] = CM_DOOR_BITS,
+	};
+
+	return directions[knob->strictest] | (knob->flags & CM_KNOB_LATCH ? CM_DOOR_LATCH : 0);
+}
+
 static int add_knob(struct cm *cm, int device, int state_fd, const struct cm_pack *pack,
 		    const struct cm_knob_decl *knob)
 {
@@ -82,7 +93,7 @@ static int add_knob(struct cm *cm, int device, int state_fd, const struct cm_pac
 		.min = knob->min,
 		.max = knob->max,
 		.latch = knob->latch,
-		.flags = knob->flags & CM_KNOB_LATCH ? CM_DOOR_LATCH : 0,
+		.flags = door_flags(knob),
 		.cap = knob->cap,
 	};
 

@@ -230,11 +230,11 @@ untraced chain answer
 	json '. == []'
 }
 
-# probe [ERRNO...]: in the background, until probed
+# probe [ERRNO...]: in the background, until probed; it has what CPU time the changes leave
 probe() {
 	rm -f "$BATS_FILE_TMPDIR/stop"
 	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR"
-	"$programs/replace-prober" "$BATS_FILE_TMPDIR/stop" "$@" >"$BATS_TEST_TMPDIR/probed" 2>&1 3>&- &
+	nice "$programs/replace-prober" "$BATS_FILE_TMPDIR/stop" "$@" >"$BATS_TEST_TMPDIR/probed" 2>&1 3>&- &
 	prober=$!
 }
 

@@ -323,18 +323,24 @@ teardown() {
 
 # --- e. the module
 
-@test "the file under /proc/sys cannot be written lower" {
+@test "the file under /proc/sys cannot be written lower; it can be written higher, and stays there" {
 	[[ -e $knob_file ]] || skip "no module for this kernel"
 	remember
 	fails "Operation not permitted" tee "$knob_file" <<<0
 	unchanged
 	holds
+	value 1
+	echo 2 >"$knob_file"
+	value 2
+	fails "Operation not permitted" tee "$knob_file" <<<1
+	refused 1 "*can only become stricter" set "$knob=1"
+	value 2
 }
 
 @test "unloading the module does no harm: the value stays" {
 	[[ -e $knob_file ]] || skip "no module for this kernel"
 	rmmod checmate || true
-	value 1
+	value 2
 	holds
 	[[ -e $knob_file ]] || modprobe checmate
 }

@@ -22,6 +22,8 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/atomic.h>
+#include <linux/bitops.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
 #include <linux/err.h>
@@ -66,6 +68,8 @@ MODULE_IMPORT_NS("BPF_INTERNAL");
 MODULE_IMPORT_NS(BPF_INTERNAL);
 #endif
 
+#define DIRECTIONS (CM_DOOR_UP | CM_DOOR_DOWN | CM_DOOR_BITS)
+
 struct knob {
 	struct list_head list;
 	struct bpf_map *map;
@@ -96,6 +100,40 @@ static bool policy_gone(const struct knob *knob)
 	return atomic64_read(&knob->map->usercnt) == 0;
 }
 
+static bool may_become(const struct knob *knob, int old, int value)
+{
+	switch (knob->flags & DIRECTIONS) {
+	case CM_DOOR_UP:
+		return value >= old;
+	case CM_DOOR_DOWN:
+		return value <= old;
+	case CM_DOOR_BITS:
+		return (value & old) == old;
+	default:
+		return false;
+	}
+}
+
+/* Of a frozen map. A BPF program that does the same may come between: its value is not lost. */
+static int knob_tighten(const struct knob *knob, struct ctl_table *table, void *buffer,
+			size_t *lenp, loff_t *ppos)
+{
+	int old = READ_ONCE(*knob->value), value = old;
+	int err;
+
+	if (!(knob->flags & DIRECTIONS))
+		return -EPERM;
+	table->data = &value;
+	err = proc_dointvec_minmax(table, 1, buffer, lenp, ppos);
+	if (err)
+		return err;
+	do {
+		if (!may_become(knob, old, value))
+			return -EPERM;
+	} while (!try_cmpxchg(knob->value, &old, value));
+	return 0;
+}
+
 /*
  * A latch holds against concurrent writers only if nothing comes between the look at the old value
  * and the store of the new one. The map's freeze_mutex does that, for all knobs of one map, and
@@ -108,13 +146,12 @@ static int knob_write(const struct knob *knob, struct ctl_table *table, void *bu
 	int err;
 
 	mutex_lock(&knob->map->freeze_mutex);
-	if (knob->map->frozen) {
-		err = -EPERM;
-	} else {
-		if ((knob->flags & CM_DOOR_LATCH) && READ_ONCE(*knob->value) == latch)
-			table->extra1 = table->extra2 = &latch;
+	if ((knob->flags & CM_DOOR_LATCH) && READ_ONCE(*knob->value) == latch)
+		table->extra1 = table->extra2 = &latch;
+	if (knob->map->frozen)
+		err = knob_tighten(knob, table, buffer, lenp, ppos);
+	else
 		err = proc_dointvec_minmax(table, 1, buffer, lenp, ppos);
-	}
 	mutex_unlock(&knob->map->freeze_mutex);
 	return err;
 }
@@ -276,7 +313,8 @@ static struct knob *knob_new(const struct cm_door_knob *wanted)
 	struct knob *knob;
 	int err;
 
-	if ((wanted->flags & ~CM_DOOR_LATCH) || wanted->min > wanted->max ||
+	if ((wanted->flags & ~(CM_DOOR_LATCH | DIRECTIONS)) ||
+	    hweight32(wanted->flags & DIRECTIONS) > 1 || wanted->min > wanted->max ||
 	    (wanted->cap != -1 && !cap_valid(wanted->cap)) || !path_valid(wanted->path))
 		return ERR_PTR(-EINVAL);
 	if ((wanted->flags & CM_DOOR_LATCH) &&

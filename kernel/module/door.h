@@ -18,6 +18,13 @@
 
 /* cm_door_knob.flags */
 #define CM_DOOR_LATCH (1U << 0) /* .latch is valid */
+/*
+ * At most one of these: the direction in which a value becomes stricter. Once the map is frozen
+ * that is the only one it may go, the rest gets EPERM; without one of these, all gets EPERM then.
+ */
+#define CM_DOOR_UP   (1U << 1) /* the larger value is stricter */
+#define CM_DOOR_DOWN (1U << 2) /* the smaller */
+#define CM_DOOR_BITS (1U << 3) /* the one with more bits, all of the old one's among them */
 
 /*
  * A latched knob accepts every value within its bounds until the stored value equals .latch; from

@@ -268,7 +268,7 @@ knob=/proc/sys/checmate/test/knob
 }
 
 @test "door: ADD refuses unknown flags, a bad capability and impossible bounds" {
-	expect EINVAL add -f 2 checmate/test/knob
+	expect EINVAL add -f 0x10 checmate/test/knob
 	expect EINVAL add -f 0x80000000 checmate/test/knob
 	expect EINVAL add -c -2 checmate/test/knob
 	expect EINVAL add -c 64 checmate/test/knob
@@ -327,6 +327,36 @@ knob=/proc/sys/checmate/test/knob
 	expect OK freeze "$DOOR_PINS/k"
 	expect EPERM write "$knob" 1
 	expect "OK 2" read "$knob"
+}
+
+@test "door: once the map is frozen, a value becomes larger, smaller or gains bits, as was said, or stays" {
+	expect OK add -p "$DOOR_PINS/up" -b 0:9 -i 2 -f 2 checmate/test/up
+	expect OK add -p "$DOOR_PINS/down" -b 0:9 -i 5 -f 4 checmate/test/down
+	expect OK add -p "$DOOR_PINS/bits" -b 0:9 -i 1 -f 8 checmate/test/bits
+	expect "OK 1" write "${knob%knob}up" 1
+	expect OK freeze "$DOOR_PINS/up"
+	expect OK freeze "$DOOR_PINS/down"
+	expect OK freeze "$DOOR_PINS/bits"
+	expect EPERM write "${knob%knob}up" 0
+	expect "OK 1" write "${knob%knob}up" 1
+	expect "OK 1" write "${knob%knob}up" 3
+	expect EINVAL write "${knob%knob}up" 10
+	expect EINVAL write "${knob%knob}up" x
+	expect "OK 3" read "${knob%knob}up"
+	expect EPERM write "${knob%knob}down" 6
+	expect "OK 1" write "${knob%knob}down" 4
+	expect "OK 4" read "${knob%knob}down"
+	expect EPERM write "${knob%knob}bits" 2
+	expect "OK 1" write "${knob%knob}bits" 9
+	expect "OK 9" read "${knob%knob}bits"
+}
+
+@test "door: a latched value stays after its map is frozen, and two directions are one too many" {
+	expect OK add -p "$DOOR_PINS/k" -b 0:9 -i 3 -l 3 -f 3 checmate/test/knob
+	expect OK freeze "$DOOR_PINS/k"
+	expect EINVAL write "$knob" 4
+	expect "OK 1" write "$knob" 3
+	expect EINVAL add -f 6 checmate/test/other
 }
 
 @test "door: a second ADD of a path is EEXIST and leaves the first alone" {
