@@ -158,28 +158,36 @@ static int know_pin(struct cm *cm, const char *path, int fd, void *known)
 
 /* --- the guard */
 
-static int count_scopes(struct cm *cm, const char *name, void *nr_scopes)
+struct fences {
+	int fd; /* -1: there is no map yet, they are counted */
+	size_t nr;
+};
+
+static int add_fences(struct cm *cm, const char *name, void *arg)
 {
 	_cleanup_free_ struct cm_scope_record *records = NULL;
 	_cleanup_pack_ struct cm_pack *pack = NULL;
-	size_t nr = 0;
+	struct fences *fences = arg;
+	size_t nr = 0, i;
 	int err = cm_pack_open(cm, name, &pack);
 
 	if (!err)
 		err = cm_scopes_read(cm, pack, &records, &nr);
-	*(size_t *)nr_scopes += nr;
+	for (i = 0; !err && fences->fd >= 0 && i < nr; i++)
+		err = put(cm, fences->fd, &records[i].id);
+	fences->nr += nr;
 	return err;
 }
 
 /* No task leaves a scope: that is asked at each lookup of a name, and is not for nothing. */
 static int leave_out_moves(struct cm *cm, struct bpf_object *bpf)
 {
+	struct fences fences = { .fd = -1 };
 	struct bpf_program *program;
-	size_t nr_scopes = 0;
-	int err = cm_pack_each(cm, count_scopes, &nr_scopes);
+	int err = cm_pack_each(cm, add_fences, &fences);
 
 	bpf_object__for_each_program(program, bpf)
-		if (!nr_scopes && !strncmp(bpf_program__name(program), "cm_guard_move_", 14))
+		if (!fences.nr && !strncmp(bpf_program__name(program), "cm_guard_move_", 14))
 			bpf_program__set_autoload(program, false);
 	return err;
 }
@@ -262,23 +270,9 @@ static int pin_guard(struct cm *cm, struct bpf_object *bpf)
 	return err;
 }
 
-static int know_scopes(struct cm *cm, const char *name, void *fences_fd)
-{
-	_cleanup_free_ struct cm_scope_record *records = NULL;
-	_cleanup_pack_ struct cm_pack *pack = NULL;
-	size_t nr = 0, i;
-	int err = cm_pack_open(cm, name, &pack);
-
-	if (!err)
-		err = cm_scopes_read(cm, pack, &records, &nr);
-	for (i = 0; !err && i < nr; i++)
-		err = put(cm, *(int *)fences_fd, &records[i].id);
-	return err;
-}
-
 static int tell_guard(struct cm *cm, struct bpf_object *bpf)
 {
-	int fences_fd = bpf_object__find_map_fd_by_name(bpf, "cm_fences");
+	struct fences fences = { .fd = bpf_object__find_map_fd_by_name(bpf, "cm_fences") };
 	struct known known = {
 		.ours_fd = bpf_object__find_map_fd_by_name(bpf, "cm_ours"),
 		.shapes_fd = bpf_object__find_map_fd_by_name(bpf, "cm_shapes"),
@@ -287,7 +281,7 @@ static int tell_guard(struct cm *cm, struct bpf_object *bpf)
 	int err = cm_guard_each_pin(cm, know_pin, &known);
 
 	if (!err)
-		err = cm_pack_each(cm, know_scopes, &fences_fd);
+		err = cm_pack_each(cm, add_fences, &fences);
 	bpf_object__for_each_program(program, bpf)
 		if (!err && bpf_program__autoload(program))
 			err = know_program(cm, &known, bpf_program__fd(program));

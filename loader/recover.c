@@ -55,13 +55,15 @@ static int check_hook(struct cm *cm, const char *name, void *arg)
 bool cm_needs_recovery(struct cm *cm)
 {
 	struct survey survey = {};
+	enum cm_lock_state lock;
 	char path[PATH_MAX];
 	size_t i;
 
 	if (!cm_pin_exists(CM_PINS))
 		return false;
-	if (cm_lock_state(cm) != CM_LOCK_NONE)
-		return cm_lock_state(cm) == CM_LOCK_BEGUN;
+	lock = cm_lock_state(cm);
+	if (lock != CM_LOCK_NONE)
+		return lock == CM_LOCK_BEGUN;
 	for (i = 0; i < sizeof(traces) / sizeof(*traces); i++)
 		if (cm_pin_path(cm, path, "%s", traces[i]) || cm_pin_exists(path))
 			return true;

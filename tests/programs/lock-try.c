@@ -3,7 +3,7 @@
  * One attempt at a locked system by bpf(2), or a way round it; prints OK or the errno's name. Exit
  * status 0 unless misused. A MAP, LINK or PROG is the path of a pin, or "id:N".
  *
- *	update | delete | batch | take | freeze | mmap MAP
+ *	update | delete | batch | take | mmap MAP
  *	chain MAP		another program into an array of programs
  *	detach LINK		BPF_LINK_DETACH
  *	change LINK		BPF_LINK_UPDATE
@@ -246,15 +246,12 @@ static const struct {
 
 static int on_fd(const char *name, int fd)
 {
-	union bpf_attr attr = { .map_fd = fd };
 	pthread_t thread;
 	size_t i;
 
 	for (i = 0; i < sizeof(attempts) / sizeof(*attempts); i++)
 		if (!strcmp(name, attempts[i].name))
 			return attempts[i].run(fd);
-	if (!strcmp(name, "freeze"))
-		return bpf(BPF_MAP_FREEZE, &attr);
 	if (!strcmp(name, "change-shared")) {
 		pthread_create(&thread, NULL, wait_long, NULL);
 		return change(fd);
