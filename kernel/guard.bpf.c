@@ -8,7 +8,7 @@
  *	inode_*			a change of names where the pins are
  *	sb_umount		the mount that carries the pins, or one above it
  *	sb_mount, move_mount	something over the pins, or their mount to another place
- *	inode_permission	a task leaving its scope, see guard_move.bpf.h
+ *	inode_permission	a task leaving its scope, see guard_leave.bpf.h
  *	cgroup/sysctl		to switch off ftrace, by which BPF programs are attached
  *
  * and `checmate lock` runs iter/bpf_prog first, which names the programs that were there already
@@ -228,4 +228,4 @@ int cm_guard_sysctl(struct bpf_sysctl *ctx)
 }
 
 #include "guard_pins.bpf.h"
-#include "guard_move.bpf.h"
+#include "guard_leave.bpf.h"

@@ -180,14 +180,14 @@ static int add_fences(struct cm *cm, const char *name, void *arg)
 }
 
 /* No task leaves a scope: that is asked at each lookup of a name, and is not for nothing. */
-static int leave_out_moves(struct cm *cm, struct bpf_object *bpf)
+static int skip_leaving(struct cm *cm, struct bpf_object *bpf)
 {
 	struct fences fences = { .fd = -1 };
 	struct bpf_program *program;
 	int err = cm_pack_each(cm, add_fences, &fences);
 
 	bpf_object__for_each_program(program, bpf)
-		if (!fences.nr && !strncmp(bpf_program__name(program), "cm_guard_move_", 14))
+		if (!fences.nr && !strncmp(bpf_program__name(program), "cm_guard_leave", 14))
 			bpf_program__set_autoload(program, false);
 	return err;
 }
@@ -199,7 +199,7 @@ static int load_guard(struct cm *cm, struct bpf_object **ret)
 
 	if (!bpf)
 		return -EIO;
-	err = leave_out_moves(cm, bpf);
+	err = skip_leaving(cm, bpf);
 	if (err)
 		return err;
 	err = bpf_object__load(bpf);

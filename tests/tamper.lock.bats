@@ -248,6 +248,8 @@ teardown() {
 	fails "permission denied" mount -t tmpfs none "$pins"
 	fails "permission denied" mount --bind /tmp "$yama"
 	fails "" mount -o remount,ro /sys/fs/bpf
+	tampering EPERM move-mount /tmp "$pins"
+	tampering EPERM move-mount /tmp /sys/fs/bpf
 	[[ -e $yama/state ]]
 }
 
@@ -265,6 +267,8 @@ teardown() {
 @test "other mounts come and go as before" {
 	mount -t tmpfs none /mnt
 	mkdir /mnt/x
+	umount /mnt
+	tampering OK move-mount /tmp /mnt
 	umount /mnt
 }
 

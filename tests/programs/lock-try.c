@@ -15,6 +15,7 @@
  *	uses-inner MAP		a program that has a map of maps, into which the map fits
  *	bind PORT		to IPv4 addresses
  *	umount DIR FLAGS
+ *	move-mount DIR PLACE	a copy of the mount, by move_mount(2)
  *	sockaddr CGROUP ATTACH legacy|link	a program on socket addresses
  *	clone CGROUP		clone3(CLONE_INTO_CGROUP)
  */
@@ -227,6 +228,13 @@ static long clone_into(const char *cgroup)
 	return pid;
 }
 
+static int move_mount_to(const char *dir, const char *place)
+{
+	int copy = must(open_tree(AT_FDCWD, dir, OPEN_TREE_CLONE), dir);
+
+	return move_mount(copy, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH);
+}
+
 static int bind_to(int port)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
@@ -283,6 +291,8 @@ int main(int argc, char **argv)
 		say(bind_to(atoi(argv[2])));
 	} else if (!strcmp(what, "umount") && argc > 3) {
 		say(umount2(argv[2], atoi(argv[3])));
+	} else if (!strcmp(what, "move-mount") && argc > 3) {
+		say(move_mount_to(argv[2], argv[3]));
 	} else if (!strcmp(what, "sockaddr") && argc > 4) {
 		say(sockaddr(argv[2], atoi(argv[3]), !strcmp(argv[4], "legacy")));
 	} else if (!strcmp(what, "clone")) {

@@ -6,8 +6,8 @@
  * old place and the new one (cgroup_may_write() of kernel/cgroup/cgroup.c): if that is above the
  * task's scope, it would leave it. These programs are there only if there are scopes.
  */
-#ifndef CM_GUARD_MOVE_BPF_H
-#define CM_GUARD_MOVE_BPF_H
+#ifndef CM_GUARD_LEAVE_BPF_H
+#define CM_GUARD_LEAVE_BPF_H
 
 #define MAY_WRITE	    0x2
 #define CGROUP2_SUPER_MAGIC 0x63677270
@@ -15,7 +15,7 @@
 
 /* Where the number that was written has become a task. */
 SEC("fexit/cgroup_procs_write_start")
-int BPF_PROG(cm_guard_move_start, char *number, bool threadgroup, void *lock,
+int BPF_PROG(cm_guard_leave_start, char *number, bool threadgroup, void *lock,
 	     struct task_struct *task)
 {
 	if ((__u64)task >= (__u64)-MAX_ERRNO)
@@ -26,7 +26,7 @@ int BPF_PROG(cm_guard_move_start, char *number, bool threadgroup, void *lock,
 }
 
 SEC("fentry/cgroup_procs_write_finish")
-int BPF_PROG(cm_guard_move_finish, struct task_struct *task)
+int BPF_PROG(cm_guard_leave_finish, struct task_struct *task)
 {
 	cm_guard.mover = 0;
 	return 0;
@@ -71,7 +71,7 @@ static __always_inline bool leaves_scope(struct kernfs_node *node)
 }
 
 SEC("lsm/inode_permission")
-long BPF_PROG(cm_guard_move_permission, struct inode *inode, int mask)
+long BPF_PROG(cm_guard_leave, struct inode *inode, int mask)
 {
 	struct kernfs_node *node;
 	char name[13] = {};
@@ -86,4 +86,4 @@ long BPF_PROG(cm_guard_move_permission, struct inode *inode, int mask)
 	return refuse_if(leaves_scope(node));
 }
 
-#endif /* CM_GUARD_MOVE_BPF_H */
+#endif /* CM_GUARD_LEAVE_BPF_H */
