@@ -154,12 +154,12 @@ struct cm_party {
 	char comm[CM_COMM_LEN];
 };
 
-#define CM_EVENT_VERSION 2
+#define CM_EVENT_VERSION 3
 
 /* Fields of an event that the policy names itself; a seventh does not compile. */
 #define CM_FIELDS	  6
 #define CM_FIELD_NAME_LEN 16
-#define CM_FIELD_LEN	  32 /* a longer text is cut */
+#define CM_FIELD_LEN	  64 /* a longer text is cut */
 
 enum cm_field_type {
 	CM_FIELD_NONE = 0, /* ends the list */
@@ -209,8 +209,8 @@ CM_ASSERT(sizeof(struct cm_knob_decl) == 288, "cm_knob_decl layout");
 CM_ASSERT(sizeof(struct cm_state) == 32, "cm_state layout");
 CM_ASSERT(sizeof(struct cm_scope) == 8, "cm_scope layout");
 CM_ASSERT(sizeof(struct cm_party) == 48, "cm_party layout");
-CM_ASSERT(sizeof(struct cm_field) == 56, "cm_field layout");
+CM_ASSERT(sizeof(struct cm_field) == 88, "cm_field layout");
 CM_ASSERT(CM_EVENT_SHORT == 280, "cm_event layout");
-CM_ASSERT(sizeof(struct cm_event) == 280 + CM_FIELDS * 56, "cm_event layout");
+CM_ASSERT(sizeof(struct cm_event) == 280 + CM_FIELDS * 88, "cm_event layout");
 
 #endif /* CM_ABI_H */

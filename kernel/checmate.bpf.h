@@ -16,9 +16,10 @@
  * administrator has enabled the policy, and in which mode. A policy is one object file, and names
  * itself with CM_PACK exactly once. License: the kernel accepts these programs as GPL only.
  *
- *	hook.bpf.h	CM_HOOK, CM_SOCKADDR: where a rule runs
+ *	hook.bpf.h	CM_HOOK, CM_SOCKADDR, CM_SYSCTL: where a rule runs
  *	deny.bpf.h	cm_deny, cm_in_force, cm_knob; an event's own fields
  *	net.bpf.h	socket addresses
+ *	path.bpf.h	places in the file system
  *	scope.bpf.h	which configuration holds for a task
  *	report.bpf.h	counters and events; cm_report for a rule that knows two tasks
  *	types.bpf.h	kernel types, unless the policy includes its own vmlinux.h first
@@ -213,5 +214,6 @@ static __always_inline bool cm_is_outside(struct css_set *cgroups, __u32 *ret_sc
 #include "deny.bpf.h"
 #include "hook.bpf.h"
 #include "net.bpf.h"
+#include "path.bpf.h"
 
 #endif /* CHECMATE_BPF_H */

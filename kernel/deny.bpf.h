@@ -147,6 +147,20 @@ static __always_inline void cm_subject_sock(struct cm_party *party, const struct
 }
 
 /*
+ * cm_deny_for - object as far as a knob says so: where its value is not 0
+ * @VALUE: struct cm_value: what cm_value_of() gives, or several such combined
+ * @ERROR, @ACTION: as those of cm_deny(), below
+ * @REASON: string in the policy's memory or a constant, cut to CM_NAME_LEN - 1 bytes
+ * further arguments: fields of the event
+ *
+ * For a policy of many rules, each with a knob of its own.
+ */
+#define cm_deny_for(VALUE, ERROR, ACTION, REASON, FIELDS...)                                       \
+	cm_deny_by(0, VALUE, cm_subject_task(&event_->subject), ERROR, ACTION,                     \
+		   bpf_probe_read_kernel_str(event_->reason, sizeof(event_->reason), REASON),      \
+		   "{subject} attempted " ACTION, ##FIELDS)
+
+/*
  * cm_deny - object; in a rule: return cm_deny(...)
  * @ERROR: errno, positive, that the caller gets
  * @ACTION: what was attempted, dotted: "socket.connect"; string constant shorter than CM_NAME_LEN
@@ -156,22 +170,31 @@ static __always_inline void cm_subject_sock(struct cm_party *party, const struct
  * Its value is -ERROR or CM_ALLOW: see the head of this file.
  */
 #define cm_deny(ERROR, ACTION, REASON, FIELDS...)                                                  \
-	cm_deny_by(cm_own_scope(), cm_subject_task(&event_->subject), ERROR, ACTION, REASON,       \
+	cm_deny_in(cm_own_scope(), cm_subject_task(&event_->subject), ERROR, ACTION, REASON,       \
 		   "{subject} attempted " ACTION, ##FIELDS)
 #define cm_sock_deny(SK, ERROR, ACTION, REASON, FIELDS...)                                         \
-	cm_deny_by(cm_scope_of_sock(SK), cm_subject_sock(&event_->subject, SK), ERROR, ACTION,     \
+	cm_deny_in(cm_scope_of_sock(SK), cm_subject_sock(&event_->subject, SK), ERROR, ACTION,     \
 		   REASON, "{subject} attempted " ACTION, ##FIELDS)
 #define cm_packet_deny(SK, ERROR, ACTION, REASON, FIELDS...)                                       \
-	cm_deny_by(cm_scope_of_sock(SK), cm_subject_packet(&event_->subject, SK), ERROR, ACTION,   \
+	cm_deny_in(cm_scope_of_sock(SK), cm_subject_packet(&event_->subject, SK), ERROR, ACTION,   \
 		   REASON, "a packet led to " ACTION, ##FIELDS)
 
-#define cm_deny_by(SCOPE, SUBJECT, ERROR, ACTION, REASON, MESSAGE, FIELDS...)                      \
+#define cm_deny_in(SCOPE, SUBJECT, ERROR, ACTION, REASON, MESSAGE, FIELDS...)                      \
+	({                                                                                         \
+		__u32 in_ = SCOPE;                                                                 \
+                                                                                                   \
+		cm_deny_by(in_, cm_force_in(in_), SUBJECT, ERROR, ACTION,                          \
+			   cm_set_text(event_->reason, REASON), MESSAGE, ##FIELDS);                \
+	})
+
+/* SUBJECT and SET_REASON fill in the event. */
+#define cm_deny_by(SCOPE, FORCE, SUBJECT, ERROR, ACTION, SET_REASON, MESSAGE, FIELDS...)           \
 	({                                                                                         \
 		const __u32 size_ =                                                                \
 			___bpf_narg(FIELDS) ? sizeof(struct cm_event) : CM_EVENT_SHORT;            \
 		const long error_ = ERROR;                                                         \
 		__u32 scope_ = SCOPE;                                                              \
-		struct cm_value force_ = cm_force_in(scope_);                                      \
+		struct cm_value force_ = FORCE;                                                    \
 		struct cm_event *event_ = NULL;                                                    \
                                                                                                    \
 		CM_ASSERT(___bpf_narg(FIELDS) <= CM_FIELDS, "too many fields");                    \
@@ -185,7 +208,7 @@ static __always_inline void cm_subject_sock(struct cm_party *party, const struct
 			struct cm_field *field_ = event_->fields;                                  \
                                                                                                    \
 			cm_set_text(event_->action, ACTION);                                       \
-			cm_set_text(event_->reason, REASON);                                       \
+			SET_REASON;                                                                \
 			cm_set_text(event_->message, MESSAGE);                                     \
 			SUBJECT;                                                                   \
 			(void)(field_, ##FIELDS);                                                  \
