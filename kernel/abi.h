@@ -14,7 +14,7 @@
 #define CM_ASSERT(cond, what) _Static_assert(cond, what)
 
 /* Layout version. An object or a pin of another version is refused, never guessed at. */
-#define CM_ABI 2
+#define CM_ABI 3
 
 /* Policies on one hook: 2016's limit, and few enough that the tail call limit (33) is never
  * reached. */
@@ -77,7 +77,8 @@ struct cm_knob_decl {
 	__s32 latch; /* once stored, holds until reboot */
 	__s32 cap;   /* capability a writer needs, in the initial user namespace; -1: none */
 	__u32 strictest;
-	char path[CM_PATH_LEN]; /* below /proc/sys: "kernel/yama/ptrace_scope" */
+	char path[CM_PATH_LEN];	 /* below /proc/sys: "kernel/yama/ptrace_scope" */
+	char alias[CM_PATH_LEN]; /* a second path of the same value, "" if none */
 	char help[CM_HELP_LEN];
 };
 
@@ -205,7 +206,7 @@ struct cm_event {
 #define CM_EVENT_SHORT __builtin_offsetof(struct cm_event, fields)
 
 CM_ASSERT(sizeof(struct cm_pack_decl) == 240, "cm_pack_decl layout");
-CM_ASSERT(sizeof(struct cm_knob_decl) == 288, "cm_knob_decl layout");
+CM_ASSERT(sizeof(struct cm_knob_decl) == 384, "cm_knob_decl layout");
 CM_ASSERT(sizeof(struct cm_state) == 32, "cm_state layout");
 CM_ASSERT(sizeof(struct cm_scope) == 8, "cm_scope layout");
 CM_ASSERT(sizeof(struct cm_party) == 48, "cm_party layout");

@@ -84,15 +84,17 @@ enum {
  * CM_KNOB - declare a setting that an administrator can write, system-wide and per cgroup
  * @NAME: C identifier by which the rules read it
  * @PATH: where it appears below /proc/sys; sysctl(8) spells it with dots
- * further fields of struct cm_knob_decl: .min, .max, .init, .strictest (a CM_STRICTEST_ constant,
- * written without the prefix's enum: default MAX), .latch with .flags = CM_KNOB_LATCH, .cap, .help
+ * further fields of struct cm_knob_decl: .alias (a second path), .min, .max, .init, .strictest (a
+ * CM_STRICTEST_ constant, written without the prefix's enum: default MAX), .latch with .flags =
+ * CM_KNOB_LATCH, .cap, .help
  */
 #define CM_KNOB(NAME, PATH, ...)                                                                   \
 	enum {                                                                                     \
 		cm_index__##NAME = __COUNTER__ - cm_knob_counter_base                              \
 	};                                                                                         \
 	CM_ASSERT(cm_index__##NAME < CM_NR_KNOBS, "define a larger CM_NR_KNOBS");                  \
-	static const struct cm_knob_decl cm_shape__##NAME = { __VA_ARGS__ };                       \
+	static const struct cm_knob_decl cm_shape__##NAME                                          \
+		__attribute__((unused)) = { __VA_ARGS__ };                                         \
 	const volatile struct cm_knob_decl cm_knob__##NAME SEC(                                    \
 		".rodata.cm_knobs") = { .index = cm_index__##NAME, .path = PATH, __VA_ARGS__ }
 

@@ -11,8 +11,8 @@
  *
  * A `cgroup` argument is a directory of the cgroup v2 hierarchy; NULL, or the root of the
  * hierarchy, is the whole system. A knob is named as sysctl(8) spells it
- * ("kernel.yama.ptrace_scope"), as its path ("kernel/yama/ptrace_scope"), or within one pack by its
- * last component ("ptrace_scope").
+ * ("kernel.yama.ptrace_scope"), as its path ("kernel/yama/ptrace_scope"), likewise by its alias if
+ * it has one, or within one pack by the last component ("ptrace_scope").
  */
 #ifndef CHECMATE_H
 #define CHECMATE_H
@@ -180,7 +180,8 @@ int cm_lock(struct cm *cm);
 /* A pack's declaration and what is in force of it. Everything below is owned by the list. */
 struct cm_knob_info {
 	const struct cm_knob_decl *decl;
-	char name[CM_PATH_LEN]; /* "kernel.yama.ptrace_scope" */
+	char name[CM_PATH_LEN];	 /* "kernel.yama.ptrace_scope" */
+	char alias[CM_PATH_LEN]; /* its second name, "" if none */
 };
 
 struct cm_scope_info {

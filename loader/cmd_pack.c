@@ -22,6 +22,8 @@ static void list_pack_json(struct json_object *array, const struct cm_pack_info 
 		struct json_object *knob = json_item(part);
 
 		json_text(knob, "name", info->name);
+		if (info->alias[0])
+			json_text(knob, "alias", info->alias);
 		json_text(knob, "help", info->decl->help);
 		json_int(knob, "min", info->decl->min);
 		json_int(knob, "max", info->decl->max);

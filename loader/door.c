@@ -83,8 +83,9 @@ static uint32_t door_flags(const struct cm_knob_decl *knob)
 	return directions[knob->strictest] | (knob->flags & CM_KNOB_LATCH ? CM_DOOR_LATCH : 0);
 }
 
-static int add_knob(struct cm *cm, int device, int state_fd, const struct cm_pack *pack,
-		    const struct cm_knob_decl *knob)
+/* @path: the knob's own, or its alias: both are the same integer. */
+static int add_file(struct cm *cm, int device, int state_fd, const struct cm_pack *pack,
+		    const struct cm_knob_decl *knob, const char *path)
 {
 	struct cm_door_knob request = {
 		.size = sizeof(request),
@@ -97,13 +98,22 @@ static int add_knob(struct cm *cm, int device, int state_fd, const struct cm_pac
 		.cap = knob->cap,
 	};
 
-	strcpy(request.path, knob->path);
+	strcpy(request.path, path);
 	/* EEXIST: it has its file; the one of a policy that is gone would have given way. */
 	if (!ioctl(device, CM_DOOR_ADD, &request) || errno == EEXIST)
 		return 0;
-	cm_note(cm, "no file /proc/sys/%s: %s (checmate get and set work)", knob->path,
-		strerror(errno));
+	cm_note(cm, "no file /proc/sys/%s: %s (checmate get and set work)", path, strerror(errno));
 	return -errno;
+}
+
+static int add_knob(struct cm *cm, int device, int state_fd, const struct cm_pack *pack,
+		    const struct cm_knob_decl *knob)
+{
+	int err = add_file(cm, device, state_fd, pack, knob, knob->path);
+
+	if (err || !knob->alias[0])
+		return err;
+	return add_file(cm, device, state_fd, pack, knob, knob->alias);
 }
 
 int cm_door_add(struct cm *cm, struct cm_pack *pack)
@@ -155,19 +165,24 @@ void cm_door_sync(struct cm *cm)
 		cm_pack_each(cm, sync_pack, NULL);
 }
 
-int cm_door_remove(struct cm *cm, const struct cm_object *object)
+static void remove_file(int device, const char *path)
+{
+	struct cm_door_path request = {};
+
+	strcpy(request.path, path);
+	ioctl(device, CM_DOOR_REMOVE, &request); /* ENOENT: it had none */
+}
+
+void cm_door_remove(const struct cm_object *object)
 {
 	_cleanup_close_ int device = open_device();
-	struct cm_door_path request;
 	size_t i;
 
-	(void)cm;
 	for (i = 0; device >= 0 && i < object->nr_knobs; i++) {
-		memset(&request, 0, sizeof(request));
-		strcpy(request.path, object->knobs[i].path);
-		ioctl(device, CM_DOOR_REMOVE, &request); /* ENOENT: it had none */
+		remove_file(device, object->knobs[i].path);
+		if (object->knobs[i].alias[0])
+			remove_file(device, object->knobs[i].alias);
 	}
-	return 0;
 }
 
 const char *cm_door_of(const struct cm_pack *pack)

@@ -31,6 +31,7 @@ static int fill_declarations(struct cm *cm, struct cm_pack_info *info,
 	for (i = 0; i < object->nr_knobs; i++) {
 		info->knobs[i].decl = &object->knobs[i];
 		cm_knob_name(&object->knobs[i], info->knobs[i].name);
+		cm_knob_dotted(object->knobs[i].alias, info->knobs[i].alias);
 	}
 	for (i = 0; i < object->nr_hooks; i++)
 		memcpy(info->hooks[i].name, object->hooks[i].name, sizeof(info->hooks[i].name));

@@ -7,6 +7,7 @@
  *	pin.c		names in the bpf file system
  *	file.c		a policy's file: may it be trusted, is it one?
  *	object.c	a policy object: its declarations, variables and maps
+ *	decl.c		knobs as it declares them
  *	store.c		the object of a policy in force, kept in the kernel
  *	layout.c	do two objects agree on knobs and maps?
  *	chain.c		dispatcher and order of a hook
@@ -198,10 +199,21 @@ static inline void cm_bpf_object_cleanup(struct bpf_object **object)
 }
 #define _cleanup_bpf_ __attribute__((cleanup(cm_bpf_object_cleanup)))
 
+/* decl.c */
+int cm_decl_check(struct cm *cm, const struct cm_object *object);
+/* -EEXIST if a name of a knob of @object is one of @other's. */
+int cm_decl_check_apart(struct cm *cm, const struct cm_object *object,
+			const struct cm_object *other);
+/* A string from an object must end inside its field before anyone prints it. */
+bool cm_decl_ends(const char *text, size_t size);
+/* By a full name (path or alias, with slashes or dots), or by the last component of one. */
 const struct cm_knob_decl *cm_object_knob(const struct cm_object *object, const char *name);
-void cm_knob_name(const struct cm_knob_decl *knob, char *buf); /* CM_PATH_LEN bytes */
+bool cm_knob_is(const struct cm_knob_decl *knob, const char *name); /* is it a full name of it? */
+void cm_knob_dotted(const char *path, char *buf);		    /* CM_PATH_LEN bytes */
+void cm_knob_name(const struct cm_knob_decl *knob, char *buf);	    /* CM_PATH_LEN bytes */
 int cm_knob_off(const struct cm_knob_decl *knob);
 int cm_knob_strict(const struct cm_knob_decl *knob, int a, int b);
+bool cm_knob_latched(const struct cm_knob_decl *knob, int value);
 
 /* file.c */
 int cm_file_read(struct cm *cm, const char *path, char *ret_path, void **ret, size_t *ret_size);
@@ -272,7 +284,6 @@ static inline void cm_pack_cleanup(struct cm_pack **pack)
 }
 #define _cleanup_pack_ __attribute__((cleanup(cm_pack_cleanup)))
 bool cm_native_active(const char *lsm);
-bool cm_knob_latched(const struct cm_knob_decl *knob, int value);
 
 /* The value of a one-element map in packs/NAME or the like, mapped, for reading only if the map is
  * frozen; NULL if that fails. */
@@ -314,6 +325,8 @@ uint32_t cm_pack_phase(const char *dir);
 int cm_pack_each(struct cm *cm, cm_pin_fn fn, void *arg);
 
 /* policy.c */
+/* -EEXIST if another policy in force has one of its knobs. */
+int cm_policy_check_names(struct cm *cm, struct cm_object *object);
 int cm_policy_load_object(struct cm *cm, struct cm_object *object,
 			  const struct cm_placement *places, size_t nr);
 int cm_policy_replace_object(struct cm *cm, const char *name, struct cm_object *object);
@@ -395,7 +408,7 @@ int cm_system_set(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl
 int cm_door_add(struct cm *cm, struct cm_pack *pack); /* failure is a notice, not an error */
 void cm_door_sync(struct cm *cm);
 void cm_door_unload(void); /* the module, if it was loaded for us */
-int cm_door_remove(struct cm *cm, const struct cm_object *object);
+void cm_door_remove(const struct cm_object *object);
 const char *cm_door_of(const struct cm_pack *pack);
 
 /* cgroup.c: a path is below the mount and starts with '/'; the root's is "/" */

@@ -36,7 +36,6 @@ static int search_object(struct cm *cm, const char *pack, void *arg)
 	_cleanup_object_ struct cm_object *object = NULL;
 	const struct cm_knob_decl *knob;
 	struct search *search = arg;
-	char full[CM_PATH_LEN];
 	int err;
 
 	if (search->found)
@@ -45,8 +44,7 @@ static int search_object(struct cm *cm, const char *pack, void *arg)
 	knob = err ? NULL : cm_object_knob(object, search->name);
 	if (!knob)
 		return err;
-	cm_knob_name(knob, full);
-	if (!strcmp(search->name, full) || !strcmp(search->name, knob->path)) {
+	if (cm_knob_is(knob, search->name)) {
 		search->found = object;
 		object = NULL;
 	}

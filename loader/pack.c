@@ -237,6 +237,10 @@ int cm_pack_place(struct cm *cm, struct cm_object *object, const struct cm_place
 
 	memcpy(name, object->name, sizeof(name));
 	if (!is_enabled(name)) {
+		if (cm_is_builtin(name)) /* a file's are looked at before */
+			err = cm_policy_check_names(cm, object);
+		if (err)
+			return err;
 		err = cm_pack_load(cm, object);
 		loaded = true;
 	}
