@@ -82,6 +82,16 @@ struct cm_knob_decl {
 	char help[CM_HELP_LEN];
 };
 
+#define CM_SETTINGS_LEN 512
+
+/* Section ".rodata.cm_profiles": one record per profile, values that go under one name. */
+struct cm_profile_decl {
+	char name[CM_NAME_LEN];
+	char settings[CM_SETTINGS_LEN]; /* "KNOB=VALUE KNOB=VALUE", knobs of this policy */
+	char with[CM_NAME_LEN]; /* built-in pack that is enabled along with it, "" if none */
+	char help[CM_HELP_LEN];
+};
+
 enum cm_phase {
 	CM_PHASE_NONE = 0,
 	CM_PHASE_ENABLING = 1,
@@ -157,6 +167,8 @@ struct cm_party {
 
 #define CM_EVENT_VERSION 2
 
+#define CM_NOTICE 2 /* mode of an event that is no denial, and would be none */
+
 /* Fields of an event that the policy names itself; a seventh does not compile. */
 #define CM_FIELDS	  6
 #define CM_FIELD_NAME_LEN 16
@@ -190,8 +202,8 @@ struct cm_field {
 struct cm_event {
 	__u16 version;
 	__u16 size;
-	__s32 error;	  /* the errno the caller got, or would have got (positive) */
-	__u32 mode;	  /* enum cm_mode: permissive means it was not denied */
+	__s32 error;	  /* the errno the caller got, or would have got (positive), or 0 */
+	__u32 mode;	  /* enum cm_mode: permissive means it was not denied; or CM_NOTICE */
 	__u32 suppressed; /* events of this pack left out before this one by the rate limit */
 	__u64 time_ns;	  /* CLOCK_BOOTTIME */
 	char pack[CM_NAME_LEN];
@@ -207,6 +219,7 @@ struct cm_event {
 
 CM_ASSERT(sizeof(struct cm_pack_decl) == 240, "cm_pack_decl layout");
 CM_ASSERT(sizeof(struct cm_knob_decl) == 384, "cm_knob_decl layout");
+CM_ASSERT(sizeof(struct cm_profile_decl) == 736, "cm_profile_decl layout");
 CM_ASSERT(sizeof(struct cm_state) == 32, "cm_state layout");
 CM_ASSERT(sizeof(struct cm_scope) == 8, "cm_scope layout");
 CM_ASSERT(sizeof(struct cm_party) == 48, "cm_party layout");

@@ -98,6 +98,20 @@ enum {
 	const volatile struct cm_knob_decl cm_knob__##NAME SEC(                                    \
 		".rodata.cm_knobs") = { .index = cm_index__##NAME, .path = PATH, __VA_ARGS__ }
 
+/*
+ * CM_PROFILE - name values that go together: checmate enable PACK --profile NAME
+ * @NAME: C identifier, [a-z0-9_]
+ * @SETTINGS: string constant, "KNOB=VALUE KNOB=VALUE ..."; knobs of this policy that are not in it
+ * get their .init
+ * further fields of struct cm_profile_decl: .with (a built-in pack that is enabled in the same
+ * scope by the same command, with its own defaults), .help
+ */
+#define CM_PROFILE(NAME, SETTINGS, ...)                                                            \
+	CM_ASSERT(sizeof(#NAME) <= CM_NAME_LEN, "profile's name");                                 \
+	CM_ASSERT(sizeof(SETTINGS) <= CM_SETTINGS_LEN, "profile's settings");                      \
+	const volatile struct cm_profile_decl cm_profile__##NAME SEC(                              \
+		".rodata.cm_profiles") = { .name = #NAME, .settings = SETTINGS, __VA_ARGS__ }
+
 #include "scope.bpf.h"
 #include "report.bpf.h"
 

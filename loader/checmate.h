@@ -78,6 +78,24 @@ const char *cm_notice(const struct cm *cm);
 int cm_pack_enable(struct cm *cm, const char *pack, const char *cgroup, enum cm_mode mode,
 		   const char *const *settings);
 
+struct cm_enable_options {
+	const char *profile;	    /* NULL: none */
+	const char *const *cgroups; /* NULL-terminated, NULL or empty: the whole system */
+	enum cm_mode mode;	    /* as in cm_pack_enable() */
+	const char *const
+		*settings; /* as in cm_pack_enable(); they override those of the profile */
+};
+
+/*
+ * cm_pack_enable_in - put a pack in force by a profile that it declares, or in several scopes
+ *
+ * The pack that the profile names besides is enabled in the same scopes and mode; where it is
+ * enabled already it stays as it is. All of it is put in force or nothing, as by cm_config_apply().
+ *
+ * Return: 0; -ENOKEY no such profile (the sentence names those there are); or as cm_pack_enable().
+ */
+int cm_pack_enable_in(struct cm *cm, const char *pack, const struct cm_enable_options *options);
+
 /*
  * cm_pack_disable - withdraw a pack from one scope, or (@cgroup NULL) from everywhere
  *
@@ -200,6 +218,8 @@ struct cm_pack_info {
 	const struct cm_pack_decl *decl;
 	size_t nr_knobs;
 	struct cm_knob_info *knobs;
+	size_t nr_profiles;
+	const struct cm_profile_decl *profiles;
 	size_t nr_hooks;
 	struct cm_hook_info *hooks;
 	uint32_t priority;  /* in force, else the declared one: the lower runs first */
@@ -382,7 +402,8 @@ int cm_doctor(struct cm_check **ret, size_t *ret_nr);
  * says on standard error what it does not like, with the SDK that `make install` has put in place
  * (CHECMATE_SDK names another directory).
  *
- * Return: 0; -EINVAL clang refuses it; -ENOENT no such file, no clang, no SDK.
+ * Return: 0; -EINVAL clang refuses it; -EPROTO cm_policy_load() would refuse what it declares;
+ *-ENOENT no such file, no clang, no SDK.
  */
 int cm_build(const char *source, const char *output, const char *btf, char *error, size_t size);
 

@@ -26,6 +26,8 @@ static int fill_declarations(struct cm *cm, struct cm_pack_info *info,
 	info->hooks = calloc(object->nr_hooks + 1, sizeof(*info->hooks));
 	if (!info->knobs || !info->hooks)
 		return cm_fail(cm, -ENOMEM, "out of memory");
+	info->nr_profiles = object->nr_profiles;
+	info->profiles = object->profiles;
 	info->nr_knobs = object->nr_knobs;
 	info->nr_hooks = object->nr_hooks;
 	for (i = 0; i < object->nr_knobs; i++) {

@@ -8,6 +8,7 @@
  *	file.c		a policy's file: may it be trusted, is it one?
  *	object.c	a policy object: its declarations, variables and maps
  *	decl.c		knobs as it declares them
+ *	profile.c	values by one name
  *	store.c		the object of a policy in force, kept in the kernel
  *	layout.c	do two objects agree on knobs and maps?
  *	chain.c		dispatcher and order of a hook
@@ -135,6 +136,8 @@ struct cm_object {
 	const struct cm_pack_decl *pack;
 	const struct cm_knob_decl *knobs;
 	size_t nr_knobs;
+	const struct cm_profile_decl *profiles;
+	size_t nr_profiles;
 	struct cm_hook *hooks;
 	size_t nr_hooks;
 	size_t row_knobs; /* values there is room for in a row */
@@ -162,6 +165,8 @@ int cm_object_open(struct cm *cm, const char *name, struct cm_object **ret);
 int cm_object_open_pinned(struct cm *cm, const char *dir, const char *name, struct cm_object **ret);
 /* From a file; @name NULL: the pack's own. */
 int cm_object_open_file(struct cm *cm, const char *path, const char *name, struct cm_object **ret);
+/* Would its declarations be refused? Whoever it belongs to, nothing of it is kept. */
+int cm_object_check(struct cm *cm, const char *path);
 bool cm_is_name(const char *name); /* of a policy: [a-z0-9_], shorter than CM_NAME_LEN */
 bool cm_is_builtin(const char *name);
 void cm_object_free(struct cm_object *object);
@@ -214,6 +219,9 @@ void cm_knob_name(const struct cm_knob_decl *knob, char *buf);	    /* CM_PATH_LE
 int cm_knob_off(const struct cm_knob_decl *knob);
 int cm_knob_strict(const struct cm_knob_decl *knob, int a, int b);
 bool cm_knob_latched(const struct cm_knob_decl *knob, int value);
+
+/* profile.c */
+int cm_profiles_check(struct cm *cm, const struct cm_object *object);
 
 /* file.c */
 int cm_file_read(struct cm *cm, const char *path, char *ret_path, void **ret, size_t *ret_size);

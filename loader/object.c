@@ -114,6 +114,7 @@ static int read_declarations(struct cm *cm, struct cm_object *object, const char
 	struct cm_pack_decl *pack;
 	struct bpf_map *rows;
 	size_t size;
+	int err;
 
 	pack = cm_section(cm_object_map(object, ".rodata.cm_pack"), &size);
 	object->pack = pack;
@@ -146,7 +147,12 @@ static int read_declarations(struct cm *cm, struct cm_object *object, const char
 			       CM_KNOBS_MAX);
 	object->knobs = section_data(object, ".rodata.cm_knobs", &size);
 	object->nr_knobs = size / sizeof(*object->knobs);
-	return cm_decl_check(cm, object);
+	err = cm_decl_check(cm, object);
+	if (err)
+		return err;
+	object->profiles = section_data(object, ".rodata.cm_profiles", &size);
+	object->nr_profiles = size / sizeof(*object->profiles);
+	return cm_profiles_check(cm, object);
 }
 
 static int read_hook(struct cm *cm, struct cm_object *object, struct bpf_program *program)
@@ -194,22 +200,29 @@ static int read_hooks(struct cm *cm, struct cm_object *object)
 	return err;
 }
 
+/* @bpf: as libbpf has just opened it */
+static int read_object(struct cm *cm, struct cm_object *object, struct bpf_object *bpf,
+		       const char *whence)
+{
+	int err;
+
+	if (!bpf)
+		return cm_fail(cm, -EPROTO, "%.300s is not an object that libbpf can read: %s",
+			       whence, strerror(errno));
+	object->bpf = bpf;
+	err = read_declarations(cm, object, whence);
+	return err ? err : read_hooks(cm, object);
+}
+
 /* @object: its bytes and what is known about it; takes it over. */
 static int open_bytes(struct cm *cm, struct cm_object *object, const char *whence,
 		      struct cm_object **ret)
 {
 	/* One name for all: it is part of the names of maps, and these must not depend on it. */
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "policy");
-	int err;
+	int err = read_object(
+		cm, object, bpf_object__open_mem(object->bytes, object->about.size, &opts), whence);
 
-	object->bpf = bpf_object__open_mem(object->bytes, object->about.size, &opts);
-	if (object->bpf)
-		err = read_declarations(cm, object, whence);
-	else
-		err = cm_fail(cm, -EPROTO, "%.300s is not an object that libbpf can read: %s",
-			      whence, strerror(errno));
-	if (!err)
-		err = read_hooks(cm, object);
 	if (err)
 		cm_object_free(object);
 	else
@@ -323,6 +336,13 @@ int cm_object_open_file(struct cm *cm, const char *path, const char *name, struc
 	if (!err)
 		(*ret)->about.priority = (*ret)->pack->priority;
 	return err;
+}
+
+int cm_object_check(struct cm *cm, const char *path)
+{
+	_cleanup_object_ struct cm_object *object = new_object(cm, NULL);
+
+	return object ? read_object(cm, object, bpf_object__open_file(path, NULL), path) : -ENOMEM;
 }
 
 void cm_object_free(struct cm_object *object)
