@@ -63,9 +63,16 @@ struct cm_pack_decl {
 	char name[CM_NAME_LEN];
 	char native_lsm[CM_NAME_LEN]; /* LSM this pack re-implements, "" if none */
 	char question[CM_HELP_LEN];   /* one line: what the pack decides */
+	char sealed_by[CM_NAME_LEN];  /* pack whose seal binds this one as well, "" if none */
 };
 
 #define CM_KNOB_LATCH (1u << 0) /* `latch` is valid */
+/*
+ * Needs CM_KNOB_LATCH, on one knob at most. While the latch is stored for the whole system, no
+ * other value of the pack becomes looser, and the pack is withdrawn, replaced or made permissive
+ * nowhere.
+ */
+#define CM_KNOB_SEAL (1u << 1)
 
 /* Section ".rodata.cm_knobs": one record per knob. */
 struct cm_knob_decl {
@@ -217,7 +224,7 @@ struct cm_event {
 
 #define CM_EVENT_SHORT __builtin_offsetof(struct cm_event, fields)
 
-CM_ASSERT(sizeof(struct cm_pack_decl) == 240, "cm_pack_decl layout");
+CM_ASSERT(sizeof(struct cm_pack_decl) == 272, "cm_pack_decl layout");
 CM_ASSERT(sizeof(struct cm_knob_decl) == 384, "cm_knob_decl layout");
 CM_ASSERT(sizeof(struct cm_profile_decl) == 736, "cm_profile_decl layout");
 CM_ASSERT(sizeof(struct cm_state) == 32, "cm_state layout");

@@ -61,7 +61,8 @@ CM_ASSERT(CM_NR_VALUES <= CM_KNOBS_MAX, "more knobs than a pack may have");
  * CM_PACK - name the policy
  * @NAME: string, shorter than CM_NAME_LEN, [a-z0-9_]
  * further fields of struct cm_pack_decl: .question (one line), .priority (lower runs first,
- * default 0), .native_lsm, .event_burst and .event_interval_ms (default 1000 events a second)
+ * default 0), .native_lsm, .sealed_by (a pack with a CM_KNOB_SEAL), .event_burst and
+ * .event_interval_ms (default 1000 events a second)
  */
 #define CM_PACK(NAME, ...)                                                                         \
 	_Pragma("clang diagnostic push")                                                           \
@@ -86,7 +87,7 @@ enum {
  * @PATH: where it appears below /proc/sys; sysctl(8) spells it with dots
  * further fields of struct cm_knob_decl: .alias (a second path), .min, .max, .init, .strictest (a
  * CM_STRICTEST_ constant, written without the prefix's enum: default MAX), .latch with .flags =
- * CM_KNOB_LATCH, .cap, .help
+ * CM_KNOB_LATCH or CM_KNOB_LATCH | CM_KNOB_SEAL, .cap, .help
  */
 #define CM_KNOB(NAME, PATH, ...)                                                                   \
 	enum {                                                                                     \

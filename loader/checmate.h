@@ -73,7 +73,8 @@ const char *cm_notice(const struct cm *cm);
  * Return: 0; -ENOENT no such pack or cgroup; -EEXIST already enabled there; -EINVAL no such knob,
  * not a number; -ERANGE a value out of its bounds; -EOPNOTSUPP this kernel cannot run it (no
  * BPF LSM: the sentence names the boot parameter); -ENOSPC no free slot or scope; -EPERM a knob of
- * the native LSM refused the value, or its system-wide value cannot be permissive.
+ * the native LSM refused the value, or its system-wide value cannot be permissive; -EACCES the pack
+ * is sealed, and that would loosen a value that is in force.
  */
 int cm_pack_enable(struct cm *cm, const char *pack, const char *cgroup, enum cm_mode mode,
 		   const char *const *settings);
@@ -103,7 +104,7 @@ int cm_pack_enable_in(struct cm *cm, const char *pack, const struct cm_enable_op
  * module if it was loaded for it.
  *
  * Return: 0; -ENOENT no such pack or cgroup, or not enabled there; -EPERM a knob holds a value that
- * lasts until reboot.
+ * lasts until reboot; -EACCES the pack is sealed.
  */
 int cm_pack_disable(struct cm *cm, const char *pack, const char *cgroup);
 
@@ -141,7 +142,8 @@ int cm_policy_load(struct cm *cm, const char *path, const struct cm_load_options
  * of hooks.
  *
  * Return: 0; -ENOENT no such policy is in force; -EINVAL knobs or maps differ (the sentence names
- * one); -EPERM a knob holds a value that lasts until reboot; or as cm_policy_load().
+ * one); -EPERM a knob holds a value that lasts until reboot; -EACCES the policy is sealed; or as
+ * cm_policy_load().
  */
 int cm_policy_replace(struct cm *cm, const char *name, const char *path);
 
@@ -159,8 +161,8 @@ int cm_policy_set_priority(struct cm *cm, const char *name, uint32_t priority);
  * cm_pack_set_mode - enforce, or only count and report
  * @mode: CM_ENFORCE or CM_PERMISSIVE
  *
- * Return: 0; -ENOENT as in cm_pack_disable(); -EPERM permissive asked for while a knob holds a
- * value that lasts until reboot.
+ * Return: 0; -ENOENT as in cm_pack_disable(); permissive asked for while -EPERM a knob holds a
+ * value that lasts until reboot, -EACCES the pack is sealed.
  */
 int cm_pack_set_mode(struct cm *cm, const char *pack, const char *cgroup, enum cm_mode mode);
 
@@ -179,7 +181,7 @@ int cm_knob_get(struct cm *cm, const char *knob, const char *cgroup, int *ret);
  *
  * Return: 0; -ENOENT as in cm_knob_get(), or the pack is not enabled in @cgroup; -EINVAL not a
  * number; -ERANGE out of bounds; -EPERM the value that is stored lasts until reboot, or the
- * capability that the knob asks for is missing.
+ * capability that the knob asks for is missing; -EACCES the pack is sealed, and the value looser.
  */
 int cm_knob_set(struct cm *cm, const char *knob, const char *cgroup, const char *value);
 

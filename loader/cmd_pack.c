@@ -34,6 +34,8 @@ static void list_pack_json(struct json_object *array, const struct cm_pack_info 
 	json_text(json, "name", pack->decl->name);
 	json_flag(json, "enabled", pack->enabled);
 	json_text(json, "question", pack->decl->question);
+	if (pack->decl->sealed_by[0])
+		json_text(json, "sealed_by", pack->decl->sealed_by);
 	part = json_array(json, "knobs");
 	for (size_t i = 0; i < pack->nr_knobs; i++) {
 		const struct cm_knob_info *info = &pack->knobs[i];
@@ -48,6 +50,8 @@ static void list_pack_json(struct json_object *array, const struct cm_pack_info 
 		json_int(knob, "default", info->decl->init);
 		if (info->decl->flags & CM_KNOB_LATCH)
 			json_int(knob, "latch", info->decl->latch);
+		if (info->decl->flags & CM_KNOB_SEAL)
+			json_flag(knob, "seal", true);
 	}
 	profiles_json(json, pack);
 	part = json_array(json, "hooks");

@@ -92,11 +92,32 @@ static int check_names(struct cm *cm, const struct cm_object *object)
 	return 0;
 }
 
+static int check_seals(struct cm *cm, const struct cm_object *object)
+{
+	const char *by = object->pack->sealed_by;
+	size_t seals = *by ? 1 : 0, i;
+
+	if (*by && !cm_is_name(by))
+		return cm_fail(cm, -EPROTO, "%s: .sealed_by is no name", object->name);
+	for (i = 0; i < object->nr_knobs; i++) {
+		if (!(object->knobs[i].flags & CM_KNOB_SEAL))
+			continue;
+		if (!(object->knobs[i].flags & CM_KNOB_LATCH))
+			return cm_fail(cm, -EPROTO, "%s: a seal needs a latch", object->name);
+		seals++;
+	}
+	return seals < 2 ? 0
+			 : cm_fail(cm, -EPROTO, "%s: a pack has one seal, its own or another's",
+				   object->name);
+}
+
 int cm_decl_check(struct cm *cm, const struct cm_object *object)
 {
 	int err = check_knobs(cm, object);
 
-	return err ? err : check_names(cm, object);
+	if (!err)
+		err = check_names(cm, object);
+	return err ? err : check_seals(cm, object);
 }
 
 int cm_decl_check_apart(struct cm *cm, const struct cm_object *object,

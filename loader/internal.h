@@ -22,6 +22,7 @@
  *	scope.c		scopes of a pack and the rows derived from them
  *	knob.c		values by name
  *	lock.c		locked until reboot
+ *	seal.c		a pack and its values until reboot
  *	guard.c		what keeps it locked
  *	freeze.c	maps that nobody can write any more
  *	tighten.c	values of a locked policy
@@ -70,8 +71,9 @@ static inline void cm_free_pointer(void *pointer)
 struct cm {
 	unsigned int flags;
 	int lock_fd;
-	bool locked;   /* until reboot */
-	int cgroup_fd; /* mount point of cgroup v2, -1 until asked for */
+	bool locked;	/* until reboot */
+	bool restoring; /* going back to what was in force before a call that failed */
+	int cgroup_fd;	/* mount point of cgroup v2, -1 until asked for */
 	char cgroup_mount[PATH_MAX];
 	char error[1024];
 	char notice[1024];
@@ -297,9 +299,6 @@ bool cm_native_active(const char *lsm);
  * frozen; NULL if that fails. */
 void *cm_pack_map(const char *dir, const char *pin, size_t *ret_size);
 
-/* "KNOB=VALUE" strings -> values of all knobs, by index; @given: nonzero where one was named. */
-int cm_settings_parse(struct cm *cm, const struct cm_object *object, const char *const *settings,
-		      int *values, char *given);
 /* Where, and how, a pack is to be in force. */
 struct cm_placement {
 	const char *cgroup; /* NULL: the whole system */
@@ -356,6 +355,18 @@ int cm_lock_finish(struct cm *cm);
 /* -EPERM if the system is locked; @what: "disable yama" */
 int cm_lock_refuse(struct cm *cm, const char *what);
 
+/* seal.c */
+/* The policy in force with the seal that binds @object's, and the seal; -ENOENT: none. */
+int cm_seal_open(struct cm *cm, const struct cm_object *object, struct cm_pack **ret,
+		 const struct cm_knob_decl **ret_knob);
+bool cm_sealed(struct cm *cm, const struct cm_object *object); /* or not to be found out */
+/* -EACCES if its policy is sealed, with the seal and then @format as the sentence. */
+int cm_seal_refuse(struct cm *cm, const struct cm_object *object, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The same if @to is looser than @from; @cgroup NULL: the system's value. */
+int cm_seal_check_value(struct cm *cm, const struct cm_object *object,
+			const struct cm_knob_decl *knob, const char *cgroup, int from, int to);
+
 /* guard.c */
 int cm_guard_begin(struct cm *cm); /* in place and pinned as lock/, or nothing */
 typedef int (*cm_guard_pin_fn)(struct cm *cm, const char *path, int fd, void *arg);
@@ -409,12 +420,17 @@ bool cm_system_in_force(const struct cm_pack *pack);
 
 /* knob.c */
 int cm_knob_parse(struct cm *cm, const struct cm_knob_decl *knob, const char *text, int *ret);
+/* "KNOB=VALUE" strings -> values of all knobs, by index; @given: nonzero where one was named. */
+int cm_settings_parse(struct cm *cm, const struct cm_object *object, const char *const *settings,
+		      int *values, char *given);
 int cm_system_get(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl *knob, int *ret);
 int cm_system_set(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl *knob, int value);
 
 /* door.c */
 int cm_door_add(struct cm *cm, struct cm_pack *pack); /* failure is a notice, not an error */
 void cm_door_sync(struct cm *cm);
+/* The files of those that @seal's policy seals, anew: that one has just come into force. */
+void cm_door_reseal(struct cm *cm, const struct cm_pack *seal);
 void cm_door_unload(void); /* the module, if it was loaded for us */
 void cm_door_remove(const struct cm_object *object);
 const char *cm_door_of(const struct cm_pack *pack);

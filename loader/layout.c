@@ -94,6 +94,9 @@ int cm_layout_check(struct cm *cm, const struct cm_object *old, const struct cm_
 	if (strcmp(old->pack->native_lsm, new->pack->native_lsm))
 		return cm_fail(cm, -EINVAL, "%s: the new object names another native LSM",
 			       old->name);
+	if (strcmp(old->pack->sealed_by, new->pack->sealed_by))
+		return cm_fail(cm, -EINVAL, "%s: the new object names another pack's seal",
+			       old->name);
 	bpf_object__for_each_map(map, old->bpf) {
 		name = cm_object_map_name(old, map);
 		/* Counters go on by name: see build.c. */

@@ -127,7 +127,8 @@ static int read_declarations(struct cm *cm, struct cm_object *object, const char
 			       whence, pack->abi, CM_ABI);
 	if (size != sizeof(*pack) || !cm_decl_ends(pack->name, sizeof(pack->name)) ||
 	    !cm_decl_ends(pack->native_lsm, sizeof(pack->native_lsm)) ||
-	    !cm_decl_ends(pack->question, sizeof(pack->question)) || !cm_is_name(pack->name))
+	    !cm_decl_ends(pack->question, sizeof(pack->question)) || !cm_is_name(pack->name) ||
+	    !cm_decl_ends(pack->sealed_by, sizeof(pack->sealed_by)))
 		return cm_fail(cm, -EPROTO,
 			       "%.300s: its CM_PACK() is broken: a name has a-z, 0-9 and _, and is "
 			       "shorter than %d",

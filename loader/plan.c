@@ -243,6 +243,33 @@ static int enable(struct cm *cm, const struct step *step)
 	return cm_policy_load_object(cm, step->policy->object, &place, 1);
 }
 
+/* What a seal refuses is refused before anything is done. */
+static int check_seal(struct cm *cm, const struct step *step)
+{
+	const struct cm_object *object = step->policy->object;
+	const struct cm_change *change = &step->change;
+	bool is_system = step->scope && step->scope->id == CM_CGROUP_ROOT;
+
+	switch (change->kind) {
+	case CM_CHANGE_SET:
+		return cm_seal_check_value(cm, object, cm_object_knob(object, change->knob),
+					   is_system ? NULL : change->cgroup, change->from,
+					   change->to);
+	case CM_CHANGE_MODE:
+		return change->to == CM_ENFORCE
+			       ? 0
+			       : cm_seal_refuse(cm, object, "pack %s cannot become permissive",
+						change->policy);
+	case CM_CHANGE_REPLACE:
+		return cm_seal_refuse(cm, object, "policy %s cannot be replaced", change->policy);
+	case CM_CHANGE_DISABLE:
+	case CM_CHANGE_UNLOAD:
+		return cm_seal_refuse(cm, object, "pack %s cannot be withdrawn", change->policy);
+	default:
+		return 0;
+	}
+}
+
 static int take(struct cm *cm, const struct step *step)
 {
 	const struct cm_change *change = &step->change;
@@ -398,8 +425,13 @@ int cm_config_diff(struct cm *cm, const char *path, struct cm_changes **ret)
 static int apply(struct cm *cm, const struct cm_config *now, const struct plan *plan)
 {
 	char why[sizeof(cm->error)];
-	int err = cm_journal_put(cm, now), undone;
+	int err = 0, undone;
+	size_t i;
 
+	for (i = 0; !err && i < plan->nr; i++)
+		err = check_seal(cm, &plan->steps[i]);
+	if (!err)
+		err = cm_journal_put(cm, now);
 	if (err)
 		return err;
 	err = take_all(cm, plan);

@@ -267,6 +267,8 @@ int cm_policy_replace_object(struct cm *cm, const char *name, struct cm_object *
 	if (!err)
 		err = open_loaded(cm, name, &old);
 	if (!err)
+		err = cm_seal_refuse(cm, old, "policy %s cannot be replaced", name);
+	if (!err)
 		err = cm_layout_check(cm, old, new);
 	if (!err)
 		err = check_room(cm, new, old);

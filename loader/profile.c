@@ -111,12 +111,13 @@ static bool is_enabled_in(struct cm *cm, const char *name, uint64_t id)
 				    : !cm_scope_find(pack, id, &record);
 }
 
-static int add_scope(struct cm *cm, struct cm_config_policy *policy, const char *cgroup,
+static int add_scope(struct cm *cm, struct cm_config_policy *policy, uint64_t id,
 		     const struct cm_placement *place)
 {
 	struct cm_config_scope *scope = &policy->scopes[policy->nr_scopes];
 
-	scope->cgroup = strdup(cgroup);
+	scope->id = id;
+	scope->cgroup = strdup(place->cgroup);
 	if (!scope->cgroup)
 		return cm_fail(cm, -ENOMEM, "out of memory");
 	scope->mode = place->mode;
@@ -156,9 +157,10 @@ static int add_policy(struct cm *cm, struct cm_config *config, const char *name,
 	if (!err && !policy->scopes)
 		err = cm_fail(cm, -ENOMEM, "out of memory");
 	for (; !err && *cgroups; cgroups++) {
+		place.cgroup = *cgroups;
 		err = cm_cgroup_id(cm, *cgroups, &id, path);
 		if (!err && !(along && is_enabled_in(cm, name, id)))
-			err = add_scope(cm, policy, *cgroups, &place);
+			err = add_scope(cm, policy, id, &place);
 	}
 	if (!err && profile && profile->with[0])
 		err = add_policy(cm, config, profile->with, options, true);
