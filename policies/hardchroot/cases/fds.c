@@ -267,11 +267,13 @@ static void e27(void)
 	create("side/a", "a");
 	create("side/b", "b");
 	must("mkdir", mkdir("side/dir", 0755));
+	must("mkdir", mkdir("jail/dir", 0755));
 	fd = open("side", O_PATH | O_DIRECTORY);
 	must("side", fd);
 	enter("jail");
 	claim("rename", renameat(fd, "a", fd, "c"));
 	claim("steal", renameat(fd, "b", AT_FDCWD, "/b"));
+	claim("move-out", renameat(AT_FDCWD, "/dir", fd, "moved"));
 	claim("mkdir", mkdirat(fd, "new", 0755));
 	claim("rmdir", unlinkat(fd, "dir", AT_REMOVEDIR));
 	claim("symlink", symlinkat("a", fd, "link"));
