@@ -40,11 +40,8 @@ setup_file() {
 	differences >"$BATS_FILE_TMPDIR/differences"
 }
 
-teardown() {
-	clean
-}
-
 teardown_file() {
+	clean
 	withdraw
 	assert_nothing_left
 }
@@ -505,6 +502,7 @@ untraced differences alone
 	equal "there" "$(only "${some[@]}" <"$BATS_FILE_TMPDIR/object")" \
 		"$(in_cgroup jails "$cases" run "${some[@]}")"
 	equal "elsewhere" "$(only "${some[@]}" <"$BATS_FILE_TMPDIR/off")" "$("$cases" run "${some[@]}")"
+	clean
 }
 
 @test "enforce_chdir at 2 refuses a chroot that leaves the working directory outside, and no other" {
