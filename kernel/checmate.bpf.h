@@ -20,6 +20,7 @@
  *	deny.bpf.h	cm_deny, cm_in_force, cm_knob; an event's own fields
  *	net.bpf.h	socket addresses
  *	path.bpf.h	places in the file system
+ *	pid.bpf.h	processes by their numbers
  *	scope.bpf.h	which configuration holds for a task
  *	report.bpf.h	counters and events; cm_report for a rule that knows two tasks
  *	types.bpf.h	kernel types, unless the policy includes its own vmlinux.h first
@@ -232,5 +233,6 @@ static __always_inline bool cm_is_outside(struct css_set *cgroups, __u32 *ret_sc
 #include "hook.bpf.h"
 #include "net.bpf.h"
 #include "path.bpf.h"
+#include "pid.bpf.h"
 
 #endif /* CHECMATE_BPF_H */

@@ -161,6 +161,10 @@ struct file {
 	struct path f_path;
 };
 
+struct linux_binprm {
+	struct file *file;
+};
+
 /* A lookup that is under way, in the task that does it. */
 struct nameidata {
 	struct path path;
@@ -169,8 +173,6 @@ struct nameidata {
 
 struct kernel_siginfo;
 struct kern_ipc_perm;
-struct linux_binprm;
-
 struct thread_info {
 	unsigned int status;
 };

@@ -92,10 +92,13 @@ CM_HOOK_FULL(file_open, struct file *file)
 		return CM_ALLOW;
 	place = cm_place_of(&file->f_path);
 	magic = BPF_CORE_READ(file, f_inode, i_sb, s_magic);
-	if (has_no_path(&place)) {
-		if (magic != MQUEUE_MAGIC || is_made_below(place.dentry, &root))
+	if (magic == MQUEUE_MAGIC && (file->f_inode->i_mode & S_IFMT) == S_IFREG) {
+		/* mq_open(3) finds it through a mount of the kernel's own */
+		if (is_made_below(place.dentry, &root))
 			return CM_ALLOW;
 		rule = rule_of(deny_shmat);
+	} else if (has_no_path(&place)) {
+		return CM_ALLOW;
 	} else if (!cm_is_below(&place, &root)) {
 		rule = outside_rule(&root);
 	} else if (file->f_mode & FMODE_WRITE && is_settings(magic)) {

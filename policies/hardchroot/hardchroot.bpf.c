@@ -8,6 +8,7 @@
  *	caps.bpf.h	capabilities, and the calls that only the hook `capable` sees
  *	tasks.bpf.h	processes outside
  *	ipc.bpf.h	sockets, shared memory, queues
+ *	log.bpf.h	what is run
  *
  * Tasks that are not jailed pay for one comparison of their root. Nothing of this is asked for each
  * component of a path: that is hardchroot_lookup's.
@@ -18,9 +19,10 @@
 CM_PACK("hardchroot", .question = "What may a task do that is locked in by chroot(2)?",
 	.event_burst = 100, .event_interval_ms = 5000);
 
+/* Under grsecurity's own name, too: an old sysctl.conf applies as it is. */
 #define SWITCH(NAME, HELP)                                                                         \
-	CM_KNOB(NAME, "kernel/hardchroot/" #NAME, .min = 0, .max = 1, .init = 1, .cap = -1,        \
-		.help = HELP)
+	CM_KNOB(NAME, "kernel/hardchroot/" #NAME, .alias = "kernel/grsecurity/chroot_" #NAME,      \
+		.min = 0, .max = 1, .init = 1, .cap = -1, .help = HELP)
 
 SWITCH(deny_mount, "no mount, remount or unmount of anything");
 SWITCH(deny_chroot, "no chroot(2) or setns(2) to a place outside of the root");
@@ -36,7 +38,10 @@ SWITCH(deny_sysctl, "no writing of kernel settings");
 SWITCH(caps, "capabilities that affect the whole system count as absent");
 SWITCH(deny_bad_rename, "no renaming of directories to a place outside of the root");
 
-CM_KNOB(enforce_chdir, "kernel/hardchroot/enforce_chdir", .min = 0, .max = 2, .init = 1, .cap = -1,
+CM_KNOB(execlog, "kernel/hardchroot/execlog", .alias = "kernel/grsecurity/chroot_execlog", .min = 0,
+	.max = 1, .init = 0, .cap = -1, .help = "an event for each program that is run");
+CM_KNOB(enforce_chdir, "kernel/hardchroot/enforce_chdir",
+	.alias = "kernel/grsecurity/chroot_enforce_chdir", .min = 0, .max = 2, .init = 1, .cap = -1,
 	.help = "a working directory outside of the root: 0 as it is, 1 opens nothing, 2 refuses "
 		"chroot(2)");
 CM_KNOB(caps_scope, "kernel/hardchroot/caps_scope", .min = 0, .max = 1, .init = 0, .cap = -1,
@@ -47,6 +52,17 @@ CM_KNOB(mknod_allow, "kernel/hardchroot/mknod_allow", .min = 0, .max = 1, .init 
 
 #include "jail.bpf.h"
 #include "makers.bpf.h"
+
+CM_KNOB(lock, "kernel/hardchroot/lock", .alias = "kernel/grsecurity/grsec_lock", .min = 0, .max = 1,
+	.init = 0, .flags = CM_KNOB_LATCH | CM_KNOB_SEAL, .latch = 1, .cap = -1,
+	.help = "1: nothing of this pack is loosened (lasts until reboot)");
+
+CM_PROFILE(service, "caps_scope=1", .with = "hardchroot_lookup",
+	   .help = "a server that locks itself in: everything, in full mode");
+CM_PROFILE(build, "deny_mount=0 deny_chmod=0 mknod_allow=1 caps=0",
+	   .help = "package builds and installations in a chroot");
+CM_PROFILE(desktop, "findtask=0 restrict_nice=0",
+	   .help = "browsers and helpers that lock themselves in");
 
 /* A knob's value where the caller is, and its name: the reason of a refusal. */
 struct rule {
@@ -81,3 +97,4 @@ struct rule {
 #include "caps.bpf.h"
 #include "tasks.bpf.h"
 #include "ipc.bpf.h"
+#include "log.bpf.h"

@@ -10,7 +10,7 @@
 #include "checmate.bpf.h"
 
 CM_PACK("hardchroot_lookup", .question = "May a task that is locked in by chroot(2) search here?",
-	.event_burst = 100, .event_interval_ms = 5000);
+	.sealed_by = "hardchroot", .event_burst = 100, .event_interval_ms = 5000);
 
 CM_KNOB(lookup_mode, "kernel/hardchroot/lookup_mode", .min = 0, .max = 1, .init = 1, .cap = -1,
 	.help = "0 object: what is opened or named is judged; 1 full: each directory on the way "

@@ -56,16 +56,9 @@ static __always_inline bool is_abstract(const struct sock *sk)
  */
 static __always_inline const struct task_struct *listener_of(const struct sock *sk)
 {
-	struct pid *pid = BPF_CORE_READ(sk, sk_peer_pid);
-	__u64 first;
+	__u64 pid = (__u64)BPF_CORE_READ(sk, sk_peer_pid);
 
-	if (!pid)
-		return NULL;
-	first = (__u64)BPF_CORE_READ(pid, tasks[1].first);
-	return first ? (const struct task_struct *)(first -
-						    bpf_core_field_offset(struct task_struct,
-									  pid_links[1]))
-		     : NULL;
+	return (const struct task_struct *)cm_first_task(pid, CM_PIDTYPE_TGID);
 }
 
 static __noinline bool is_reachable(__u64 address, const struct cm_place *root)

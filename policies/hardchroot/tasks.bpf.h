@@ -10,6 +10,14 @@
 
 #define MAX_PRIO_NICE 120 /* static_prio of nice 0 */
 
+#define F_SETOWN     8
+#define F_SETOWN_EX  15
+#define F_OWNER_PGRP 2
+#define FIOSETOWN    0x8901
+#define SIOCSPGRP    0x8902
+#define TIOCSTI	     0x5412
+#define TIOCLINUX    0x541c
+
 #define refuse_task(ERROR, ACTION, TASK)                                                           \
 	({                                                                                         \
 		struct cm_place root_;                                                             \
@@ -106,6 +114,105 @@ CM_HOOK(task_setnice, struct task_struct *task, int nice)
 	}
 	return refuse_by(rule, error, "task.setnice", &root, cm_u64("pid", task->tgid),
 			 cm_s64("nice", nice));
+}
+
+/* --- SIGIO: who is to get a signal when something happens to a file --- */
+
+struct group {
+	__u64 task;
+	struct cm_place root;
+	__u64 outside;
+};
+
+static long try_member(__u64 i, struct group *walk)
+{
+	struct task_struct *task = (struct task_struct *)walk->task;
+
+	if (!task)
+		return 1;
+	if (!is_task_below(task, &walk->root))
+		walk->outside = (__u64)task;
+	walk->task = cm_next_task((__u64)task, CM_PIDTYPE_PGID);
+	return walk->outside != 0;
+}
+
+#define MAX_MEMBERS (1 << 22) /* the kernel's limit of processes */
+
+/* Whoever of them is outside, by its address; 0: nobody. @owner: as of F_SETOWN, groups negative.
+ */
+static __noinline __u64 outside_owner(__s32 owner, const struct cm_place *root)
+{
+	struct group walk = {};
+	__u64 task;
+
+	if (!root || !owner)
+		return 0;
+	if (owner > 0) {
+		task = cm_first_task(cm_find_pid(owner), CM_PIDTYPE_PID);
+		return !task || is_task_below((struct task_struct *)task, root) ? 0 : task;
+	}
+	walk.root = *root;
+	walk.task = cm_first_task(cm_find_pid(-owner), CM_PIDTYPE_PGID);
+	bpf_loop(MAX_MEMBERS, try_member, &walk, 0);
+	return walk.outside;
+}
+
+/* In the caller's memory: another thread of it can change that, between this and the kernel's look.
+ */
+static __always_inline __s32 owner_at(__u64 address, bool is_typed)
+{
+	struct {
+		__s32 type, pid;
+	} owner = {};
+
+	if (is_typed)
+		bpf_probe_read_user(&owner, sizeof(owner), (void *)address);
+	else
+		bpf_probe_read_user(&owner.pid, sizeof(owner.pid), (void *)address);
+	return owner.type == F_OWNER_PGRP ? -owner.pid : owner.pid;
+}
+
+static __always_inline __s32 pid_at(__u64 address)
+{
+	struct task_struct *task = (struct task_struct *)address;
+
+	return BPF_CORE_READ(task, tgid);
+}
+
+CM_HOOK(file_fcntl, struct file *file, unsigned int command, unsigned long argument)
+{
+	struct cm_place root;
+	__u64 outside;
+
+	if ((command != F_SETOWN && command != F_SETOWN_EX) || !is_concerned(findtask, &root))
+		return CM_ALLOW;
+	outside = outside_owner(command == F_SETOWN ? (__s32)argument : owner_at(argument, true),
+				&root);
+	if (!outside)
+		return CM_ALLOW;
+	return refuse(findtask, EPERM, "file.setown", &root, cm_u64("pid", pid_at(outside)));
+}
+
+/* The same by ioctl(2); and what types into, or controls, a terminal that is shared with the
+ * outside. */
+CM_HOOK(file_ioctl, struct file *file, unsigned int command, unsigned long argument)
+{
+	struct cm_place root;
+	struct rule rule;
+
+	if (command == FIOSETOWN || command == SIOCSPGRP) {
+		if (!is_concerned(findtask, &root) ||
+		    !outside_owner(owner_at(argument, false), &root))
+			return CM_ALLOW;
+		rule = rule_of(findtask);
+	} else if (command == TIOCSTI || command == TIOCLINUX) {
+		if (!is_concerned(caps, &root))
+			return CM_ALLOW;
+		rule = rule_of(caps);
+	} else {
+		return CM_ALLOW;
+	}
+	return refuse_by(rule, EPERM, "file.ioctl", &root, cm_hex("command", command));
 }
 
 #endif /* TASKS_BPF_H */

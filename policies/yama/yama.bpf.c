@@ -455,55 +455,6 @@ CM_HOOK(task_alloc, struct task_struct *task)
 	return CM_ALLOW;
 }
 
-/* xarray: an entry with the low bits 10 points to a node, each node resolves 6 bits. */
-#define XA_NODE_TAG 2
-#define XA_LEVELS   6
-
-static __always_inline __u64 idr_find(struct pid_namespace *namespace, __u32 id)
-{
-	__u64 entry = (__u64)BPF_CORE_READ(namespace, idr.idr_rt.xa_head);
-	struct xa_node *node;
-	__u64 index;
-	__u8 shift;
-	int i;
-
-	for (i = 0; i < XA_LEVELS && (entry & 3) == XA_NODE_TAG; i++) {
-		node = (struct xa_node *)(entry & ~3ull);
-		shift = BPF_CORE_READ(node, shift) & 31;
-		index = (__u64)id >> shift;
-		if (i == 0 && index > 63)
-			return 0;
-		entry = 0;
-		bpf_probe_read_kernel(&entry, sizeof(entry),
-				      (void *)((__u64)node +
-					       bpf_core_field_offset(struct xa_node, slots) +
-					       (index & 63) * sizeof(void *)));
-	}
-	return entry & 3 ? 0 : entry;
-}
-
-/* The task that the caller's own pid namespace knows by thread id @tid; 0 if none. */
-static __noinline __u64 find_task(__u32 tid)
-{
-	struct task_struct *current = cm_current();
-	__u64 own = (__u64)BPF_CORE_READ(current, thread_pid);
-	__u32 level = BPF_CORE_READ((struct pid *)own, level) & 31;
-	struct pid_namespace *namespace;
-	struct upid *upid;
-	__u64 pid, first;
-
-	upid = (struct upid *)(own + bpf_core_field_offset(struct pid, numbers) +
-			       level * bpf_core_type_size(struct upid));
-	namespace = BPF_CORE_READ(upid, ns);
-	pid = idr_find(namespace, tid);
-	if (!pid)
-		return 0;
-	first = (__u64)BPF_CORE_READ((struct pid *)pid, tasks[0].first);
-	if (!first)
-		return 0;
-	return first - bpf_core_field_offset(struct task_struct, pid_links);
-}
-
 /* The number under which @tracer is known until it is freed; 0: no memory. */
 static __always_inline __u64 tracer_number(__u64 tracer)
 {
@@ -535,7 +486,7 @@ static __noinline int set_ptracer(__u64 argument)
 	}
 	any_relation = true; /* before the first entry: task_free must not miss it */
 	if (tid != -1) {
-		relation.tracer = tid > 0 ? find_task(tid) : 0;
+		relation.tracer = tid > 0 ? cm_first_task(cm_find_pid(tid), CM_PIDTYPE_PID) : 0;
 		if (!relation.tracer)
 			return -EINVAL;
 		relation.number = tracer_number(relation.tracer);
