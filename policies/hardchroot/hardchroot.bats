@@ -57,7 +57,7 @@ read_table() {
 	local id kernels columns
 	declare -gA table=()
 	while IFS='|' read -r id kernels columns; do
-		[[ $id == E* && ($kernels == ' * ' || ,${kernels// /}, == *",$CHECMATE_KERNEL,"*) ]] ||
+		[[ $id == [EU]* && ($kernels == ' * ' || ,${kernels// /}, == *",$CHECMATE_KERNEL,"*) ]] ||
 			continue
 		table[${id% }]=$columns
 	done <"$BATS_TEST_DIRNAME/cases/expected"
@@ -426,6 +426,14 @@ untraced differences alone
 	row E67
 }
 
+@test "U01: nobody goes back to the root it came from" {
+	row U01
+}
+
+@test "U02: nor does its child" {
+	row U02
+}
+
 @test "deny_mount alone denies exactly its own rows" {
 	alone deny_mount
 }
@@ -529,4 +537,82 @@ untraced differences alone
 	equal "at 0" "E46 mount=ok" "$("$cases" run E46)"
 	checmate 0 set kernel.hardchroot.caps_scope=1
 	equal "at 1" "E46 mount=EPERM" "$("$cases" run E46)"
+}
+
+@test "undo: who locked itself in goes back by chroot(.), in both modes, and its child does not" {
+	withdraw
+	checmate 0 enable hardchroot undo=1
+	equal "object" $'U01 secret=ok\nU02 chroot=EPERM' "$("$cases" run U01 U02)"
+	checmate 0 enable hardchroot_lookup
+	equal "full" $'U01 secret=ok\nU02 chroot=EACCES' "$("$cases" run U01 U02)"
+	equal "no other row differs" "$(only E0. <"$BATS_FILE_TMPDIR/full")" "$("$cases" run E01 E02 E03 E04 E05 E06 E07 E08 E09)"
+}
+
+# a jail whose only program is the cases'
+small_jail() {
+	jail=$BATS_TEST_TMPDIR/jail
+	mkdir -p "$jail"
+	cp "$cases" "$jail/program"
+}
+
+@test "a refusal is an event that names the knob, the call, the jail, and the path or the process" {
+	withdraw
+	local said=$BATS_TEST_TMPDIR/events jail=/run/hardchroot-jail
+	checmate 0 enable hardchroot
+	background command checmate events -j >"$said"
+	until_true 20 test -s "$pins/events"
+	sleep 1
+	mkdir -p "$jail"
+	cp /bin/busybox "$jail/"
+	chroot "$jail" /busybox mknod /dev c 1 1 2>/dev/null || true
+	chroot "$jail" /busybox kill -0 1 2>/dev/null || true
+	until_true 20 grep -q task.kill "$said"
+	equal "mknod" "deny_mknod path.mknod $jail $jail dev 0x101" "$(jq -r \
+		'select(.action == "path.mknod") | "\(.reason) \(.action) \(.fields.root) \(.fields.path) \(.fields.name) \(.fields.device)"' "$said")"
+	equal "kill" "findtask task.kill $jail 1" "$(jq -r \
+		'select(.action == "task.kill") | "\(.reason) \(.action) \(.fields.root) \(.fields.pid)"' "$said")"
+}
+
+@test "execlog: a program that is run in a jail is an event, one outside is not" {
+	withdraw
+	local said=$BATS_TEST_TMPDIR/events jail
+	small_jail
+	checmate 0 enable hardchroot execlog=1
+	background command checmate events -j >"$said"
+	sleep 1
+	"$cases" list >/dev/null
+	chroot "$jail" /program list >/dev/null
+	until_true 20 grep -q execlog "$said"
+	equal "the events" "notice exec $jail $jail/program" \
+		"$(jq -r '"\(.verdict) \(.action) \(.fields.root) \(.fields.path)"' "$said")"
+}
+
+@test "grsecurity's names are the same knobs" {
+	withdraw
+	checmate 0 enable hardchroot
+	checmate 0 set kernel.grsecurity.chroot_caps=0
+	checmate 0 get -n kernel.hardchroot.caps
+	equal "the value" 0 "$output"
+	[[ $CHECMATE_KERNEL == 7 ]] || {
+		echo 1 >/proc/sys/kernel/grsecurity/chroot_caps
+		equal "by the file" 1 "$(</proc/sys/kernel/hardchroot/caps)"
+	}
+}
+
+@test "profile service: full mode, and capabilities in any user namespace" {
+	withdraw
+	checmate 0 enable hardchroot --profile service
+	checmate 0 get -n kernel.hardchroot.caps_scope
+	equal "caps_scope" 1 "$output"
+	equal "E28" "$(only E28 <"$BATS_FILE_TMPDIR/full")" "$("$cases" run E28)"
+}
+
+@test "profiles build and desktop: what they are for is let through, and escapes are not" {
+	withdraw
+	checmate 0 enable hardchroot --profile build
+	equal "build" $'E04 secret=EACCES\nE40 tmpfs=ok bind=ok over=ok remount=ok umount=ok' \
+		"$("$cases" run E04 E40)"
+	withdraw
+	checmate 0 enable hardchroot --profile desktop
+	equal "desktop" $'E04 secret=EACCES\nE55 outside=ok greedy=ok nicer=ok' "$("$cases" run E04 E55)"
 }

@@ -20,7 +20,7 @@
 
 static const struct row *const areas[] = {
 	lookup_rows, fd_rows,	  uring_rows, namespace_rows, mount_rows,  file_rows,
-	task_rows,   signal_rows, ipc_rows,   admin_rows,     kernel_rows,
+	task_rows,   signal_rows, ipc_rows,   admin_rows,     kernel_rows, undo_rows,
 };
 #define N_AREAS	 (sizeof(areas) / sizeof(areas[0]))
 #define MAX_ROWS 100
