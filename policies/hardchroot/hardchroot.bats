@@ -616,3 +616,17 @@ small_jail() {
 	checmate 0 enable hardchroot --profile desktop
 	equal "desktop" $'E04 secret=EACCES\nE55 outside=ok greedy=ok nicer=ok' "$("$cases" run E04 E55)"
 }
+
+@test "lock: until reboot nothing of either pack is loosened or withdrawn, by either name" {
+	withdraw
+	checmate 0 enable hardchroot --profile service
+	checmate 0 set kernel.hardchroot.caps_scope=0
+	checmate 0 set kernel.grsecurity.grsec_lock=1
+	refused 1 "*kernel.hardchroot.lock=1 holds until reboot*" set kernel.hardchroot.caps=0
+	refused 1 "*kernel.hardchroot.lock=1 holds until reboot*" set kernel.hardchroot.lookup_mode=0
+	refused 1 "*kernel.hardchroot.lock=1 holds until reboot*" disable hardchroot
+	refused 1 "*kernel.hardchroot.lock=1 holds until reboot*" mode hardchroot_lookup permissive
+	checmate 0 set kernel.hardchroot.caps_scope=1
+	rm -rf "$pins" # as root would end it: it is there against mistakes
+	! grep -q '^checmate ' /proc/modules || rmmod checmate
+}
