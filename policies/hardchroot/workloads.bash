@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2154 # helpers.bash and bats set them
+# Words for the files here that try what must go on working. Loaded after tests/helpers.
+
+here=$top/policies/hardchroot
+work=$programs/chroot-work
+tree=$("$top/tests/vm/tree" path 2>/dev/null) || tree=
+
+# with_profile NAME: the pack is in force, for the whole guest. CHECMATE_HARDCHROOT=off leaves it out,
+# to see whether a workload works at all.
+with_profile() {
+	[[ ${CHECMATE_HARDCHROOT:-} != off ]] && has_pack || return 0
+	checmate 0 enable hardchroot --profile "$1"
+}
+
+has_pack() {
+	command checmate list | grep -q '^hardchroot '
+}
+
+# A workload that failed shows what was refused.
+withdraw() {
+	[[ -e $pins/packs/hardchroot ]] || return 0
+	[[ ${BATS_TEST_COMPLETED:-} ]] || command checmate events
+	checmate 0 disable hardchroot
+}
+
+# What runs and what is mounted, without the shells of the test itself.
+running() {
+	# shellcheck disable=SC2009 # pgrep does not count
+	ps -e -o comm= | grep -vE '^(bats|bash|ps|sort|grep|uniq|kworker.*)$' | sort | uniq -c
+	sort /proc/self/mounts
+}
+
+# new_jail DIR: a root directory with a static shell and its tools
+new_jail() {
+	local applet
+	mkdir -p "$1"/{bin,dev,etc,proc,tmp,mnt,root,run,var}
+	cp /bin/busybox "$work" "$1/bin/"
+	for applet in sh cat ls mkdir mv rm mount umount echo sleep pwd chroot id grep touch hostname test; do
+		ln "$1/bin/busybox" "$1/bin/$applet"
+	done
+	echo root:x:0:0::/root:/bin/sh >"$1/etc/passwd"
+	echo inside >"$1/etc/where"
+}
+
+# in_tree <SCRIPT: the script runs in the tree as in a system of its own, with what helpers.bash has for
+# comparing and waiting
+in_tree() {
+	local script
+	script=$(declare -f raw_fail fail raw_equal equal raw_until_true until_true && cat)
+	"$here/in-tree" "$tree" bash -euo pipefail -c "$script" </dev/null
+}
