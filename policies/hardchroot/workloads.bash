@@ -43,10 +43,30 @@ new_jail() {
 	echo inside >"$1/etc/where"
 }
 
-# in_tree <SCRIPT: the script runs in the tree as in a system of its own, with what helpers.bash has for
-# comparing and waiting
+# log_of NAME: what went wrong is in its log, and the script is over
+log_of() {
+	cat "/root/$1.log" >&2
+	exit 1
+}
+
+# start_sshd LINE...: with these lines for the user "guest", who is let in with a key
+start_sshd() {
+	ssh-keygen -q -t ed25519 -N '' -f /root/host
+	ssh-keygen -q -t ed25519 -N '' -f /root/key
+	cp /root/key.pub /etc/ssh/allowed
+	useradd --no-create-home --home-dir / --shell /bin/sh --password '*' guest
+	printf '%s\n' 'Port 2222' 'ListenAddress 127.0.0.1' 'HostKey /root/host' 'PidFile none' 'UsePAM yes' \
+		'AuthorizedKeysFile /etc/ssh/allowed' 'Subsystem sftp internal-sftp' 'Match User guest' "$@" \
+		>/root/sshd_config
+	/usr/sbin/sshd -D -E /root/sshd.log -f /root/sshd_config &
+	until_true 60 grep -q listening /root/sshd.log
+	options=(-q -i /root/key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null)
+}
+
+# in_tree <SCRIPT: the script runs in the tree as in a system of its own, and may use the words above
+# and those of helpers.bash for comparing and waiting
 in_tree() {
 	local script
-	script=$(declare -f raw_fail fail raw_equal equal raw_until_true until_true && cat)
+	script=$(declare -f raw_fail fail raw_equal equal raw_until_true until_true log_of start_sshd && cat)
 	"$here/in-tree" "$tree" bash -euo pipefail -c "$script" </dev/null
 }
