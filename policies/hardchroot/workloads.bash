@@ -60,6 +60,7 @@ start_sshd() {
 		>/root/sshd_config
 	/usr/sbin/sshd -D -E /root/sshd.log -f /root/sshd_config &
 	until_true 60 grep -q listening /root/sshd.log
+	# shellcheck disable=SC2034 # for the scripts
 	options=(-q -i /root/key -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null)
 }
 
