@@ -146,6 +146,7 @@ END
 	dpkg-deb -R /srv/repository/pool/dash_*.deb /root/package
 	printf '%s\n' '#!/bin/bash' 'cd /usr && echo "$1 in $(cat ../etc/where)" >scripts' 'mknod -m 666 ../run/null c 1 3' \
 		>/root/package/DEBIAN/preinst
+	chmod 755 /root/package/DEBIAN/preinst
 	echo jail >/jail/etc/where
 	dpkg-deb -Znone --build /root/package /root/dash.deb >/dev/null
 	dpkg --root=/jail --install /root/dash.deb >/root/dpkg.log 2>&1 || log_of dpkg
