@@ -55,7 +55,7 @@ $(BUILD) $(BUILD)/loader $(BUILD)/tests $(BUILD)/tests/bpf $(BUILD)/examples:
 # --- BPF objects: kernel/NAME.bpf.c, policies/NAME/NAME.bpf.c
 
 vpath %.bpf.c kernel $(addprefix policies/,$(PACKS))
-$(BPF_OBJS): $(BUILD)/%.bpf.o: %.bpf.c $(wildcard kernel/*.h) | $(BUILD) need-clang
+$(BPF_OBJS): $(BUILD)/%.bpf.o: %.bpf.c $(wildcard kernel/*.h policies/*/*.h) | $(BUILD) need-clang
 	$(say) BPF $@
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 	$(Q)$(LLVM_STRIP) -g $@

@@ -14,7 +14,7 @@
 #define CM_ASSERT(cond, what) _Static_assert(cond, what)
 
 /* Layout version. An object or a pin of another version is refused, never guessed at. */
-#define CM_ABI 2
+#define CM_ABI 3
 
 /* Policies on one hook: 2016's limit, and few enough that the tail call limit (33) is never
  * reached. */
@@ -63,9 +63,16 @@ struct cm_pack_decl {
 	char name[CM_NAME_LEN];
 	char native_lsm[CM_NAME_LEN]; /* LSM this pack re-implements, "" if none */
 	char question[CM_HELP_LEN];   /* one line: what the pack decides */
+	char sealed_by[CM_NAME_LEN];  /* pack whose seal binds this one as well, "" if none */
 };
 
 #define CM_KNOB_LATCH (1u << 0) /* `latch` is valid */
+/*
+ * Needs CM_KNOB_LATCH, on one knob at most. While the latch is stored for the whole system, no
+ * other value of the pack becomes looser, and the pack is withdrawn, replaced or made permissive
+ * nowhere.
+ */
+#define CM_KNOB_SEAL (1u << 1)
 
 /* Section ".rodata.cm_knobs": one record per knob. */
 struct cm_knob_decl {
@@ -77,7 +84,18 @@ struct cm_knob_decl {
 	__s32 latch; /* once stored, holds until reboot */
 	__s32 cap;   /* capability a writer needs, in the initial user namespace; -1: none */
 	__u32 strictest;
-	char path[CM_PATH_LEN]; /* below /proc/sys: "kernel/yama/ptrace_scope" */
+	char path[CM_PATH_LEN];	 /* below /proc/sys: "kernel/yama/ptrace_scope" */
+	char alias[CM_PATH_LEN]; /* a second path of the same value, "" if none */
+	char help[CM_HELP_LEN];
+};
+
+#define CM_SETTINGS_LEN 512
+
+/* Section ".rodata.cm_profiles": one record per profile, values that go under one name. */
+struct cm_profile_decl {
+	char name[CM_NAME_LEN];
+	char settings[CM_SETTINGS_LEN]; /* "KNOB=VALUE KNOB=VALUE", knobs of this policy */
+	char with[CM_NAME_LEN]; /* built-in pack that is enabled along with it, "" if none */
 	char help[CM_HELP_LEN];
 };
 
@@ -154,12 +172,14 @@ struct cm_party {
 	char comm[CM_COMM_LEN];
 };
 
-#define CM_EVENT_VERSION 2
+#define CM_EVENT_VERSION 3
+
+#define CM_NOTICE 2 /* mode of an event that is no denial, and would be none */
 
 /* Fields of an event that the policy names itself; a seventh does not compile. */
 #define CM_FIELDS	  6
 #define CM_FIELD_NAME_LEN 16
-#define CM_FIELD_LEN	  32 /* a longer text is cut */
+#define CM_FIELD_LEN	  64 /* a longer text is cut */
 
 enum cm_field_type {
 	CM_FIELD_NONE = 0, /* ends the list */
@@ -189,8 +209,8 @@ struct cm_field {
 struct cm_event {
 	__u16 version;
 	__u16 size;
-	__s32 error;	  /* the errno the caller got, or would have got (positive) */
-	__u32 mode;	  /* enum cm_mode: permissive means it was not denied */
+	__s32 error;	  /* the errno the caller got, or would have got (positive), or 0 */
+	__u32 mode;	  /* enum cm_mode: permissive means it was not denied; or CM_NOTICE */
 	__u32 suppressed; /* events of this pack left out before this one by the rate limit */
 	__u64 time_ns;	  /* CLOCK_BOOTTIME */
 	char pack[CM_NAME_LEN];
@@ -204,13 +224,14 @@ struct cm_event {
 
 #define CM_EVENT_SHORT __builtin_offsetof(struct cm_event, fields)
 
-CM_ASSERT(sizeof(struct cm_pack_decl) == 240, "cm_pack_decl layout");
-CM_ASSERT(sizeof(struct cm_knob_decl) == 288, "cm_knob_decl layout");
+CM_ASSERT(sizeof(struct cm_pack_decl) == 272, "cm_pack_decl layout");
+CM_ASSERT(sizeof(struct cm_knob_decl) == 384, "cm_knob_decl layout");
+CM_ASSERT(sizeof(struct cm_profile_decl) == 736, "cm_profile_decl layout");
 CM_ASSERT(sizeof(struct cm_state) == 32, "cm_state layout");
 CM_ASSERT(sizeof(struct cm_scope) == 8, "cm_scope layout");
 CM_ASSERT(sizeof(struct cm_party) == 48, "cm_party layout");
-CM_ASSERT(sizeof(struct cm_field) == 56, "cm_field layout");
+CM_ASSERT(sizeof(struct cm_field) == 88, "cm_field layout");
 CM_ASSERT(CM_EVENT_SHORT == 280, "cm_event layout");
-CM_ASSERT(sizeof(struct cm_event) == 280 + CM_FIELDS * 56, "cm_event layout");
+CM_ASSERT(sizeof(struct cm_event) == 280 + CM_FIELDS * 88, "cm_event layout");
 
 #endif /* CM_ABI_H */

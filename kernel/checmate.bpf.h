@@ -16,9 +16,10 @@
  * administrator has enabled the policy, and in which mode. A policy is one object file, and names
  * itself with CM_PACK exactly once. License: the kernel accepts these programs as GPL only.
  *
- *	hook.bpf.h	CM_HOOK, CM_SOCKADDR: where a rule runs
+ *	hook.bpf.h	CM_HOOK, CM_SOCKADDR, CM_SYSCTL: where a rule runs
  *	deny.bpf.h	cm_deny, cm_in_force, cm_knob; an event's own fields
  *	net.bpf.h	socket addresses
+ *	path.bpf.h	places in the file system
  *	scope.bpf.h	which configuration holds for a task
  *	report.bpf.h	counters and events; cm_report for a rule that knows two tasks
  *	types.bpf.h	kernel types, unless the policy includes its own vmlinux.h first
@@ -61,7 +62,8 @@ CM_ASSERT(CM_NR_VALUES <= CM_KNOBS_MAX, "more knobs than a pack may have");
  * CM_PACK - name the policy
  * @NAME: string, shorter than CM_NAME_LEN, [a-z0-9_]
  * further fields of struct cm_pack_decl: .question (one line), .priority (lower runs first,
- * default 0), .native_lsm, .event_burst and .event_interval_ms (default 1000 events a second)
+ * default 0), .native_lsm, .sealed_by (a pack with a CM_KNOB_SEAL), .event_burst and
+ * .event_interval_ms (default 1000 events a second)
  */
 #define CM_PACK(NAME, ...)                                                                         \
 	_Pragma("clang diagnostic push")                                                           \
@@ -84,17 +86,33 @@ enum {
  * CM_KNOB - declare a setting that an administrator can write, system-wide and per cgroup
  * @NAME: C identifier by which the rules read it
  * @PATH: where it appears below /proc/sys; sysctl(8) spells it with dots
- * further fields of struct cm_knob_decl: .min, .max, .init, .strictest (a CM_STRICTEST_ constant,
- * written without the prefix's enum: default MAX), .latch with .flags = CM_KNOB_LATCH, .cap, .help
+ * further fields of struct cm_knob_decl: .alias (a second path), .min, .max, .init, .strictest (a
+ * CM_STRICTEST_ constant, written without the prefix's enum: default MAX), .latch with .flags =
+ * CM_KNOB_LATCH or CM_KNOB_LATCH | CM_KNOB_SEAL, .cap, .help
  */
 #define CM_KNOB(NAME, PATH, ...)                                                                   \
 	enum {                                                                                     \
 		cm_index__##NAME = __COUNTER__ - cm_knob_counter_base                              \
 	};                                                                                         \
 	CM_ASSERT(cm_index__##NAME < CM_NR_KNOBS, "define a larger CM_NR_KNOBS");                  \
-	static const struct cm_knob_decl cm_shape__##NAME = { __VA_ARGS__ };                       \
+	static const struct cm_knob_decl cm_shape__##NAME                                          \
+		__attribute__((unused)) = { __VA_ARGS__ };                                         \
 	const volatile struct cm_knob_decl cm_knob__##NAME SEC(                                    \
 		".rodata.cm_knobs") = { .index = cm_index__##NAME, .path = PATH, __VA_ARGS__ }
+
+/*
+ * CM_PROFILE - name values that go together: checmate enable PACK --profile NAME
+ * @NAME: C identifier, [a-z0-9_]
+ * @SETTINGS: string constant, "KNOB=VALUE KNOB=VALUE ..."; knobs of this policy that are not in it
+ * get their .init
+ * further fields of struct cm_profile_decl: .with (a built-in pack that is enabled in the same
+ * scope by the same command, with its own defaults), .help
+ */
+#define CM_PROFILE(NAME, SETTINGS, ...)                                                            \
+	CM_ASSERT(sizeof(#NAME) <= CM_NAME_LEN, "profile's name");                                 \
+	CM_ASSERT(sizeof(SETTINGS) <= CM_SETTINGS_LEN, "profile's settings");                      \
+	const volatile struct cm_profile_decl cm_profile__##NAME SEC(                              \
+		".rodata.cm_profiles") = { .name = #NAME, .settings = SETTINGS, __VA_ARGS__ }
 
 #include "scope.bpf.h"
 #include "report.bpf.h"
@@ -213,5 +231,6 @@ static __always_inline bool cm_is_outside(struct css_set *cgroups, __u32 *ret_sc
 #include "deny.bpf.h"
 #include "hook.bpf.h"
 #include "net.bpf.h"
+#include "path.bpf.h"
 
 #endif /* CHECMATE_BPF_H */

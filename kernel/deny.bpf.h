@@ -147,6 +147,20 @@ static __always_inline void cm_subject_sock(struct cm_party *party, const struct
 }
 
 /*
+ * cm_deny_for - object as far as a knob says so: where its value is not 0
+ * @VALUE: struct cm_value: what cm_value_of() gives, or several such combined
+ * @ERROR, @ACTION: as those of cm_deny(), below
+ * @REASON: string in the policy's memory or a constant, cut to CM_NAME_LEN - 1 bytes
+ * further arguments: fields of the event
+ *
+ * For a policy of many rules, each with a knob of its own.
+ */
+#define cm_deny_for(VALUE, ERROR, ACTION, REASON, FIELDS...)                                       \
+	cm_deny_by(0, VALUE, cm_subject_task(&event_->subject), ERROR, ACTION,                     \
+		   bpf_probe_read_kernel_str(event_->reason, sizeof(event_->reason), REASON),      \
+		   "{subject} attempted " ACTION, ##FIELDS)
+
+/*
  * cm_deny - object; in a rule: return cm_deny(...)
  * @ERROR: errno, positive, that the caller gets
  * @ACTION: what was attempted, dotted: "socket.connect"; string constant shorter than CM_NAME_LEN
@@ -156,41 +170,75 @@ static __always_inline void cm_subject_sock(struct cm_party *party, const struct
  * Its value is -ERROR or CM_ALLOW: see the head of this file.
  */
 #define cm_deny(ERROR, ACTION, REASON, FIELDS...)                                                  \
-	cm_deny_by(cm_own_scope(), cm_subject_task(&event_->subject), ERROR, ACTION, REASON,       \
+	cm_deny_in(cm_own_scope(), cm_subject_task(&event_->subject), ERROR, ACTION, REASON,       \
 		   "{subject} attempted " ACTION, ##FIELDS)
 #define cm_sock_deny(SK, ERROR, ACTION, REASON, FIELDS...)                                         \
-	cm_deny_by(cm_scope_of_sock(SK), cm_subject_sock(&event_->subject, SK), ERROR, ACTION,     \
+	cm_deny_in(cm_scope_of_sock(SK), cm_subject_sock(&event_->subject, SK), ERROR, ACTION,     \
 		   REASON, "{subject} attempted " ACTION, ##FIELDS)
 #define cm_packet_deny(SK, ERROR, ACTION, REASON, FIELDS...)                                       \
-	cm_deny_by(cm_scope_of_sock(SK), cm_subject_packet(&event_->subject, SK), ERROR, ACTION,   \
+	cm_deny_in(cm_scope_of_sock(SK), cm_subject_packet(&event_->subject, SK), ERROR, ACTION,   \
 		   REASON, "a packet led to " ACTION, ##FIELDS)
 
-#define cm_deny_by(SCOPE, SUBJECT, ERROR, ACTION, REASON, MESSAGE, FIELDS...)                      \
-	({                                                                                         \
-		const __u32 size_ =                                                                \
-			___bpf_narg(FIELDS) ? sizeof(struct cm_event) : CM_EVENT_SHORT;            \
-		const long error_ = ERROR;                                                         \
-		__u32 scope_ = SCOPE;                                                              \
-		struct cm_value force_ = cm_force_in(scope_);                                      \
+/*
+ * cm_notice - report what is no denial: for a rule that only looks
+ * @ACTION, @REASON, further arguments: as of cm_deny()
+ *
+ * Where the policy is in force for the calling task, in either mode. It is counted nowhere: declare
+ * a CM_COUNTER() for that.
+ */
+#define cm_notice(ACTION, REASON, FIELDS...)                                                       \
+	do {                                                                                       \
+		const __u32 size_ = cm_event_size(FIELDS);                                         \
 		struct cm_event *event_ = NULL;                                                    \
                                                                                                    \
+		if (cm_in_force())                                                                 \
+			event_ = cm_event_new(cm_here, CM_NOTICE, 0, size_);                       \
+		if (event_)                                                                        \
+			cm_event_send(cm_subject_task(&event_->subject), ACTION,                   \
+				      cm_set_text(event_->reason, REASON), "{subject}: " ACTION,   \
+				      ##FIELDS);                                                   \
+	} while (0)
+
+#define cm_event_size(FIELDS...) (___bpf_narg(FIELDS) ? sizeof(struct cm_event) : CM_EVENT_SHORT)
+
+/* Fills `event_`, SUBJECT and SET_REASON in their parts, and submits it. */
+#define cm_event_send(SUBJECT, ACTION, SET_REASON, MESSAGE, FIELDS...)                             \
+	do {                                                                                       \
+		struct cm_field *field_ = event_->fields;                                          \
+                                                                                                   \
 		CM_ASSERT(___bpf_narg(FIELDS) <= CM_FIELDS, "too many fields");                    \
+		cm_set_text(event_->action, ACTION);                                               \
+		SET_REASON;                                                                        \
+		cm_set_text(event_->message, MESSAGE);                                             \
+		SUBJECT;                                                                           \
+		(void)(field_, ##FIELDS);                                                          \
+		bpf_ringbuf_submit(event_, 0);                                                     \
+	} while (0)
+
+#define cm_deny_in(SCOPE, SUBJECT, ERROR, ACTION, REASON, MESSAGE, FIELDS...)                      \
+	({                                                                                         \
+		__u32 in_ = SCOPE;                                                                 \
+                                                                                                   \
+		cm_deny_by(in_, cm_force_in(in_), SUBJECT, ERROR, ACTION,                          \
+			   cm_set_text(event_->reason, REASON), MESSAGE, ##FIELDS);                \
+	})
+
+#define cm_deny_by(SCOPE, FORCE, SUBJECT, ERROR, ACTION, SET_REASON, MESSAGE, FIELDS...)           \
+	({                                                                                         \
+		const __u32 size_ = cm_event_size(FIELDS);                                         \
+		const long error_ = ERROR;                                                         \
+		__u32 scope_ = SCOPE;                                                              \
+		struct cm_value force_ = FORCE;                                                    \
+		struct cm_event *event_ = NULL;                                                    \
+                                                                                                   \
 		if (scope_ == CM_ROW_UNKNOWN)                                                      \
 			cm_count_in(cm_here, CM_COUNT_ERROR);                                      \
 		if (force_.shadow)                                                                 \
 			event_ = cm_event_begin(cm_here,                                           \
 						force_.enforced ? CM_ENFORCE : CM_PERMISSIVE,      \
 						error_, size_);                                    \
-		if (event_) {                                                                      \
-			struct cm_field *field_ = event_->fields;                                  \
-                                                                                                   \
-			cm_set_text(event_->action, ACTION);                                       \
-			cm_set_text(event_->reason, REASON);                                       \
-			cm_set_text(event_->message, MESSAGE);                                     \
-			SUBJECT;                                                                   \
-			(void)(field_, ##FIELDS);                                                  \
-			bpf_ringbuf_submit(event_, 0);                                             \
-		}                                                                                  \
+		if (event_)                                                                        \
+			cm_event_send(SUBJECT, ACTION, SET_REASON, MESSAGE, ##FIELDS);             \
 		force_.enforced ? -error_ : (long)CM_ALLOW;                                        \
 	})
 

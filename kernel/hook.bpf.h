@@ -13,6 +13,8 @@
  */
 static __always_inline long cm_errno(long verdict, bool may_handle)
 {
+	/* The compiler may know, and keep it from the verifier. */
+	asm volatile("" : "+r"(verdict));
 	if (may_handle && verdict == CM_HANDLED)
 		return CM_HANDLED;
 	return verdict < -4095 || verdict > 0 ? -EPERM : verdict;
@@ -198,6 +200,29 @@ static __always_inline long cm_errno(long verdict, bool may_handle)
 		return 1;                                                                          \
 	}                                                                                          \
 	static __always_inline void cm_shown__##PLACE(struct bpf_sock_addr *ADDRESS)
+
+/*
+ * CM_SYSCTL - a rule where a process reads or writes a file below /proc/sys
+ * @CALL: name for the struct bpf_sysctl; `write` tells which
+ *
+ * As CM_SOCKADDR(): run for every process, from the root of cgroup v2; before any check of the file's
+ * own. The body returns CM_ALLOW or -errno.
+ */
+#define CM_SYSCTL(CALL)                                                                            \
+	volatile cm_counter_line cm_counters__sysctl[CM_CPUS] SEC(".bss.cm_counters");             \
+	static __always_inline long cm_rule__sysctl(volatile cm_counter_line *cm_here,             \
+						    struct bpf_sysctl *CALL);                      \
+	SEC("cgroup/sysctl")                                                                       \
+	int cm_sysctl(struct bpf_sysctl *ctx)                                                      \
+	{                                                                                          \
+		long verdict = cm_errno(cm_rule__sysctl(cm_counters__sysctl, ctx), false);         \
+                                                                                                   \
+		if (verdict)                                                                       \
+			bpf_set_retval(verdict);                                                   \
+		return !verdict;                                                                   \
+	}                                                                                          \
+	static __always_inline long cm_rule__sysctl(volatile cm_counter_line *cm_here,             \
+						    struct bpf_sysctl *CALL)
 // clang-format on
 
 /* cm_count - move one of the hook's counters; @HOOK as in CM_HOOK, @WHICH: enum cm_counter */

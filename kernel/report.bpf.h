@@ -47,16 +47,15 @@ static __always_inline bool cm_rate_allows(const struct cm_pack_decl *pack, __u3
 }
 
 /*
- * Count a denial (@mode: CM_ENFORCE) or what would have been one, and begin its event, to be
- * submitted; NULL if it must not or cannot be emitted, which is counted. @size is a constant.
+ * An event, to be submitted; NULL if it must not or cannot be emitted, which is counted. @size is a
+ * constant.
  */
-static __always_inline struct cm_event *cm_event_begin(volatile cm_counter_line *counters,
-						       __u32 mode, __s32 error, const __u32 size)
+static __always_inline struct cm_event *cm_event_new(volatile cm_counter_line *counters, __u32 mode,
+						     __s32 error, const __u32 size)
 {
 	struct cm_event *event;
 	__u32 suppressed;
 
-	cm_count_in(counters, mode == CM_ENFORCE ? CM_COUNT_DENIED : CM_COUNT_WOULD_DENY);
 	if (!cm_rate_allows((const struct cm_pack_decl *)&cm_pack, &suppressed)) {
 		cm_count_in(counters, CM_COUNT_SUPPRESSED);
 		return NULL;
@@ -75,6 +74,14 @@ static __always_inline struct cm_event *cm_event_begin(volatile cm_counter_line 
 	event->time_ns = bpf_ktime_get_boot_ns();
 	bpf_probe_read_kernel_str(event->pack, sizeof(event->pack), (const void *)cm_pack.name);
 	return event;
+}
+
+/* Count a denial (@mode: CM_ENFORCE) or what would have been one, and begin its event. */
+static __always_inline struct cm_event *cm_event_begin(volatile cm_counter_line *counters,
+						       __u32 mode, __s32 error, const __u32 size)
+{
+	cm_count_in(counters, mode == CM_ENFORCE ? CM_COUNT_DENIED : CM_COUNT_WOULD_DENY);
+	return cm_event_new(counters, mode, error, size);
 }
 
 static __always_inline void cm_party_of(struct cm_party *party, struct task_struct *task,

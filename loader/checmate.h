@@ -11,8 +11,8 @@
  *
  * A `cgroup` argument is a directory of the cgroup v2 hierarchy; NULL, or the root of the
  * hierarchy, is the whole system. A knob is named as sysctl(8) spells it
- * ("kernel.yama.ptrace_scope"), as its path ("kernel/yama/ptrace_scope"), or within one pack by its
- * last component ("ptrace_scope").
+ * ("kernel.yama.ptrace_scope"), as its path ("kernel/yama/ptrace_scope"), likewise by its alias if
+ * it has one, or within one pack by the last component ("ptrace_scope").
  */
 #ifndef CHECMATE_H
 #define CHECMATE_H
@@ -73,10 +73,29 @@ const char *cm_notice(const struct cm *cm);
  * Return: 0; -ENOENT no such pack or cgroup; -EEXIST already enabled there; -EINVAL no such knob,
  * not a number; -ERANGE a value out of its bounds; -EOPNOTSUPP this kernel cannot run it (no
  * BPF LSM: the sentence names the boot parameter); -ENOSPC no free slot or scope; -EPERM a knob of
- * the native LSM refused the value, or its system-wide value cannot be permissive.
+ * the native LSM refused the value, or its system-wide value cannot be permissive; -EACCES the pack
+ * is sealed, and that would loosen a value that is in force.
  */
 int cm_pack_enable(struct cm *cm, const char *pack, const char *cgroup, enum cm_mode mode,
 		   const char *const *settings);
+
+struct cm_enable_options {
+	const char *profile;	    /* NULL: none */
+	const char *const *cgroups; /* NULL-terminated, NULL or empty: the whole system */
+	enum cm_mode mode;	    /* as in cm_pack_enable() */
+	const char *const
+		*settings; /* as in cm_pack_enable(); they override those of the profile */
+};
+
+/*
+ * cm_pack_enable_in - put a pack in force by a profile that it declares, or in several scopes
+ *
+ * The pack that the profile names besides is enabled in the same scopes and mode; where it is
+ * enabled already it stays as it is. All of it is put in force or nothing, as by cm_config_apply().
+ *
+ * Return: 0; -ENOKEY no such profile (the sentence names those there are); or as cm_pack_enable().
+ */
+int cm_pack_enable_in(struct cm *cm, const char *pack, const struct cm_enable_options *options);
 
 /*
  * cm_pack_disable - withdraw a pack from one scope, or (@cgroup NULL) from everywhere
@@ -85,7 +104,7 @@ int cm_pack_enable(struct cm *cm, const char *pack, const char *cgroup, enum cm_
  * module if it was loaded for it.
  *
  * Return: 0; -ENOENT no such pack or cgroup, or not enabled there; -EPERM a knob holds a value that
- * lasts until reboot.
+ * lasts until reboot; -EACCES the pack is sealed.
  */
 int cm_pack_disable(struct cm *cm, const char *pack, const char *cgroup);
 
@@ -123,7 +142,8 @@ int cm_policy_load(struct cm *cm, const char *path, const struct cm_load_options
  * of hooks.
  *
  * Return: 0; -ENOENT no such policy is in force; -EINVAL knobs or maps differ (the sentence names
- * one); -EPERM a knob holds a value that lasts until reboot; or as cm_policy_load().
+ * one); -EPERM a knob holds a value that lasts until reboot; -EACCES the policy is sealed; or as
+ * cm_policy_load().
  */
 int cm_policy_replace(struct cm *cm, const char *name, const char *path);
 
@@ -141,8 +161,8 @@ int cm_policy_set_priority(struct cm *cm, const char *name, uint32_t priority);
  * cm_pack_set_mode - enforce, or only count and report
  * @mode: CM_ENFORCE or CM_PERMISSIVE
  *
- * Return: 0; -ENOENT as in cm_pack_disable(); -EPERM permissive asked for while a knob holds a
- * value that lasts until reboot.
+ * Return: 0; -ENOENT as in cm_pack_disable(); permissive asked for while -EPERM a knob holds a
+ * value that lasts until reboot, -EACCES the pack is sealed.
  */
 int cm_pack_set_mode(struct cm *cm, const char *pack, const char *cgroup, enum cm_mode mode);
 
@@ -161,7 +181,7 @@ int cm_knob_get(struct cm *cm, const char *knob, const char *cgroup, int *ret);
  *
  * Return: 0; -ENOENT as in cm_knob_get(), or the pack is not enabled in @cgroup; -EINVAL not a
  * number; -ERANGE out of bounds; -EPERM the value that is stored lasts until reboot, or the
- * capability that the knob asks for is missing.
+ * capability that the knob asks for is missing; -EACCES the pack is sealed, and the value looser.
  */
 int cm_knob_set(struct cm *cm, const char *knob, const char *cgroup, const char *value);
 
@@ -180,7 +200,8 @@ int cm_lock(struct cm *cm);
 /* A pack's declaration and what is in force of it. Everything below is owned by the list. */
 struct cm_knob_info {
 	const struct cm_knob_decl *decl;
-	char name[CM_PATH_LEN]; /* "kernel.yama.ptrace_scope" */
+	char name[CM_PATH_LEN];	 /* "kernel.yama.ptrace_scope" */
+	char alias[CM_PATH_LEN]; /* its second name, "" if none */
 };
 
 struct cm_scope_info {
@@ -199,6 +220,8 @@ struct cm_pack_info {
 	const struct cm_pack_decl *decl;
 	size_t nr_knobs;
 	struct cm_knob_info *knobs;
+	size_t nr_profiles;
+	const struct cm_profile_decl *profiles;
 	size_t nr_hooks;
 	struct cm_hook_info *hooks;
 	uint32_t priority;  /* in force, else the declared one: the lower runs first */
@@ -381,7 +404,8 @@ int cm_doctor(struct cm_check **ret, size_t *ret_nr);
  * says on standard error what it does not like, with the SDK that `make install` has put in place
  * (CHECMATE_SDK names another directory).
  *
- * Return: 0; -EINVAL clang refuses it; -ENOENT no such file, no clang, no SDK.
+ * Return: 0; -EINVAL clang refuses it; -EPROTO cm_policy_load() would refuse what it declares;
+ *-ENOENT no such file, no clang, no SDK.
  */
 int cm_build(const char *source, const char *output, const char *btf, char *error, size_t size);
 

@@ -26,8 +26,8 @@ static const struct cli_verb verbs[] = {
 	  cmd_doctor },
 	{ "list", "", "show the packs there are", CLI_JSON, 0, 0, cmd_list },
 	{ "status", "", "show what is in force, and where", CLI_JSON, 0, 0, cmd_status },
-	{ "enable", "PACK [KNOB=VALUE...]", "put a pack in force", CLI_CGROUP | CLI_PERMISSIVE, 1,
-	  -1, cmd_enable },
+	{ "enable", "PACK [KNOB=VALUE...]", "put a pack in force",
+	  CLI_CGROUPS | CLI_PERMISSIVE | CLI_PROFILE, 1, -1, cmd_enable },
 	{ "disable", "PACK", "withdraw a pack, from everywhere unless --cgroup is given",
 	  CLI_CGROUP, 1, 1, cmd_disable },
 	{ "load", "FILE [KNOB=VALUE...]", "put a policy from an object file in force",
@@ -69,6 +69,8 @@ static const struct poptOption options[] = {
 	{ "name", 0, POPT_ARG_STRING, NULL, CLI_NAME, "call the policy so", "NAME" },
 	{ "priority", 0, POPT_ARG_STRING, NULL, CLI_PRIORITY,
 	  "place in the order: the lower runs first", "P" },
+	{ "profile", 0, POPT_ARG_STRING, NULL, CLI_PROFILE,
+	  "values that the pack declares under that name", "NAME" },
 	{ "permissive", 0, POPT_ARG_NONE, NULL, CLI_PERMISSIVE,
 	  "in mode permissive from the first moment", NULL },
 	{ "value", 'n', POPT_ARG_NONE, NULL, CLI_VALUE_ONLY, "print the value alone", NULL },
@@ -282,11 +284,12 @@ static enum cli_status cmd_version(const struct cli *cli)
 /* An option's value; those of --cgroup are collected. */
 static enum cli_status store_value(struct cli *cli, int option, char *value)
 {
-	char **cgroups, **place = option == CLI_NAME	 ? &cli->name
-				  : option == CLI_OUTPUT ? &cli->output
-				  : option == CLI_BTF	 ? &cli->btf
-				  : option == CLI_FILE	 ? &cli->file
-							 : &cli->priority;
+	char **cgroups, **place = option == CLI_NAME	  ? &cli->name
+				  : option == CLI_OUTPUT  ? &cli->output
+				  : option == CLI_BTF	  ? &cli->btf
+				  : option == CLI_FILE	  ? &cli->file
+				  : option == CLI_PROFILE ? &cli->profile
+							  : &cli->priority;
 	const struct poptOption *o;
 
 	if (!value)
@@ -333,8 +336,8 @@ static enum cli_status parse_options(struct cli *cli, poptContext popt, int argc
 	int val;
 
 	while ((val = poptGetNextOpt(popt)) > 0) {
-		if (val &
-		    (CLI_CGROUP | CLI_NAME | CLI_PRIORITY | CLI_OUTPUT | CLI_BTF | CLI_FILE)) {
+		if (val & (CLI_CGROUP | CLI_NAME | CLI_PRIORITY | CLI_OUTPUT | CLI_BTF | CLI_FILE |
+			   CLI_PROFILE)) {
 			status = store_value(cli, val, poptGetOptArg(popt));
 			if (status != CLI_DONE)
 				return status;

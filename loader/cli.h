@@ -31,6 +31,7 @@ enum cli_option {
 	CLI_CGROUPS = 1 << 9, /* --cgroup, any number of times */
 	CLI_OUTPUT = 1 << 10,
 	CLI_BTF = 1 << 11,
+	CLI_PROFILE = 1 << 14,
 };
 
 struct cli {
@@ -42,6 +43,7 @@ struct cli {
 	char *file; /* of a configuration */
 	char *name;
 	char *priority;
+	char *profile;
 	char *output;	       /* of build */
 	char *btf;	       /* for build */
 	const char **operands; /* NULL-terminated, without the verb; never NULL */

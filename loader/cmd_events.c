@@ -149,6 +149,8 @@ static void print_sentence(FILE *f, const struct cm_event *event, size_t room)
 
 static const char *verdict(const struct cm_event *event)
 {
+	if (event->mode == CM_NOTICE)
+		return "notice";
 	return event->mode == CM_PERMISSIVE ? "would-deny" : "deny";
 }
 
@@ -221,7 +223,8 @@ static void print_text(FILE *f, struct cm *cm, const struct cm_event *event)
 	print_fields(f, cm, &event->object, "target_");
 	field_print(f, event);
 	error_name(event, text, sizeof(text));
-	fprintf(f, " error=%s", text);
+	if (event->mode != CM_NOTICE)
+		fprintf(f, " error=%s", text);
 	if (event->suppressed)
 		fprintf(f, " suppressed=%u", event->suppressed);
 	fputs(" reason=", f);
@@ -297,7 +300,10 @@ static void print_json(FILE *f, struct cm *cm, const struct cm_event *event)
 	json_text(json, "action", event->action, sizeof(event->action));
 	json_text(json, "reason", event->reason, sizeof(event->reason));
 	error_name(event, text, sizeof(text));
-	json_text(json, "error", text, sizeof(text));
+	if (event->mode == CM_NOTICE)
+		json_object_object_add(json, "error", NULL);
+	else
+		json_text(json, "error", text, sizeof(text));
 	json_number(json, "suppressed", event->suppressed);
 	json_party(json, cm, "subject", &event->subject);
 	json_party(json, cm, "object", &event->object);

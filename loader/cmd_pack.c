@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Packs: list, status, enable, disable, mode, lock. */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <json-c/json.h>
@@ -9,6 +11,22 @@
 #include "json.h"
 #include "show.h"
 
+void profiles_json(struct json_object *json, const struct cm_pack_info *pack)
+{
+	struct json_object *array = json_array(json, "profiles");
+
+	for (size_t i = 0; i < pack->nr_profiles; i++) {
+		const struct cm_profile_decl *decl = &pack->profiles[i];
+		struct json_object *profile = json_item(array);
+
+		json_text(profile, "name", decl->name);
+		json_text(profile, "settings", decl->settings);
+		if (decl->with[0])
+			json_text(profile, "with", decl->with);
+		json_text(profile, "help", decl->help);
+	}
+}
+
 static void list_pack_json(struct json_object *array, const struct cm_pack_info *pack)
 {
 	struct json_object *json = json_item(array), *part;
@@ -16,28 +34,49 @@ static void list_pack_json(struct json_object *array, const struct cm_pack_info 
 	json_text(json, "name", pack->decl->name);
 	json_flag(json, "enabled", pack->enabled);
 	json_text(json, "question", pack->decl->question);
+	if (pack->decl->sealed_by[0])
+		json_text(json, "sealed_by", pack->decl->sealed_by);
 	part = json_array(json, "knobs");
 	for (size_t i = 0; i < pack->nr_knobs; i++) {
 		const struct cm_knob_info *info = &pack->knobs[i];
 		struct json_object *knob = json_item(part);
 
 		json_text(knob, "name", info->name);
+		if (info->alias[0])
+			json_text(knob, "alias", info->alias);
 		json_text(knob, "help", info->decl->help);
 		json_int(knob, "min", info->decl->min);
 		json_int(knob, "max", info->decl->max);
 		json_int(knob, "default", info->decl->init);
 		if (info->decl->flags & CM_KNOB_LATCH)
 			json_int(knob, "latch", info->decl->latch);
+		if (info->decl->flags & CM_KNOB_SEAL)
+			json_flag(knob, "seal", true);
 	}
+	profiles_json(json, pack);
 	part = json_array(json, "hooks");
 	for (size_t i = 0; i < pack->nr_hooks; i++)
 		json_object_array_add(part, output_string(pack->hooks[i].name,
 							  sizeof(pack->hooks[i].name)));
 }
 
+/* "NAME,NAME" */
+static void profiles_cell(struct table *table, const struct cm_pack_info *pack)
+{
+	char *names;
+	size_t len;
+	FILE *f = output_memory(&names, &len);
+
+	for (size_t i = 0; i < pack->nr_profiles; i++)
+		fprintf(f, "%s%s", i ? "," : "", pack->profiles[i].name);
+	output_memory_end(f);
+	table_cell(table, names);
+	free(names);
+}
+
 enum cli_status cmd_list(const struct cli *cli)
 {
-	static const char *const headings[] = { "PACK", "STATE", "QUESTION" };
+	static const char *const headings[] = { "PACK", "STATE", "PROFILES", "QUESTION" };
 	struct json_object *array;
 	PACKS packs = NULL;
 	struct table *table;
@@ -56,10 +95,11 @@ enum cli_status cmd_list(const struct cli *cli)
 		output_json(array);
 		return CLI_DONE;
 	}
-	table = table_new(3, headings, 0);
+	table = table_new(4, headings, 0);
 	for (size_t i = 0; i < packs->nr; i++) {
 		table_cell(table, packs->packs[i].decl->name);
 		table_cell(table, packs->packs[i].enabled ? "enabled" : "disabled");
+		profiles_cell(table, &packs->packs[i]);
 		table_text(table, packs->packs[i].decl->question);
 	}
 	table_print(table);
@@ -172,6 +212,10 @@ enum cli_status cmd_status(const struct cli *cli)
 
 enum cli_status cmd_enable(const struct cli *cli)
 {
+	struct cm_enable_options options = { .profile = cli->profile,
+					     .cgroups = (const char *const *)cli->cgroups,
+					     .mode = cli_mode(cli),
+					     .settings = &cli->operands[1] };
 	CLI_SESSION cm = NULL;
 	int err;
 
@@ -180,10 +224,12 @@ enum cli_status cmd_enable(const struct cli *cli)
 			return cli_misuse(cli, "enable: \"%.200s\" is not KNOB=VALUE",
 					  cli->operands[i]);
 	err = cm_open(CM_OPEN_WRITE, &cm);
-	if (!err)
+	if (!err && (cli->profile || cli->nr_cgroups > 1))
+		err = cm_pack_enable_in(cm, cli->operands[0], &options);
+	else if (!err)
 		err = cm_pack_enable(cm, cli->operands[0], cli->cgroup, cli_mode(cli),
 				     &cli->operands[1]);
-	return cli_done(cm, err);
+	return err == -ENOKEY ? cli_misuse(cli, "%s", cm_error(cm)) : cli_done(cm, err);
 }
 
 enum cli_status cmd_disable(const struct cli *cli)

@@ -156,6 +156,7 @@ static void show_json(const struct shown *shown)
 	json_text(json, "sha256", shown->pack->digest);
 	json_int(json, "layout", shown->pack->decl->abi);
 	json_int(json, "priority", shown->pack->priority);
+	profiles_json(json, shown->pack);
 	hooks_json(json_array(json, "hooks"), shown);
 	output_json(json);
 }
@@ -165,6 +166,20 @@ static void show_line(const char *what, const char *text)
 	printf("%-10s", what);
 	output_escaped(stdout, text, OUTPUT_UNLIMITED, "", OUTPUT_UNLIMITED);
 	putchar('\n');
+}
+
+/* "NAME: KNOB=VALUE KNOB=VALUE, with PACK" */
+static void show_profile(const struct cm_profile_decl *profile)
+{
+	char *line;
+	size_t len;
+	FILE *f = output_memory(&line, &len);
+
+	fprintf(f, "%s: %s%s%s", profile->name, profile->settings,
+		profile->with[0] ? ", with " : "", profile->with);
+	output_memory_end(f);
+	show_line("profile", line);
+	free(line);
 }
 
 static void show_text(const struct shown *shown)
@@ -178,7 +193,10 @@ static void show_text(const struct shown *shown)
 	show_line("question", pack->decl->question);
 	show_line("origin", origin(pack));
 	show_line("sha256", pack->digest);
-	printf("%-10s%u\n%-10s%u\n\n", "layout", pack->decl->abi, "priority", pack->priority);
+	printf("%-10s%u\n%-10s%u\n", "layout", pack->decl->abi, "priority", pack->priority);
+	for (size_t i = 0; i < pack->nr_profiles; i++)
+		show_profile(&pack->profiles[i]);
+	putchar('\n');
 	stats_headings(headings + 3);
 	table = table_new(3 + STATS_SHOWN, headings, ~1u);
 	for (size_t i = 0; i < shown->stats->nr_hooks; i++) {

@@ -101,6 +101,7 @@ static int parse_scope(struct cm *cm, cfg_t *section, bool journal, struct cm_co
 	if (err)
 		return at(cm, err, policy->name, cgroup);
 	scope->cgroup = strdup(path);
+	memset(scope->given, 1, sizeof(scope->given)); /* the text says all that is to be */
 	policy->nr_scopes++;
 	return scope->cgroup ? 0 : cm_fail(cm, -ENOMEM, "out of memory");
 }

@@ -14,6 +14,7 @@ struct cm_config_scope {
 	uint64_t id;
 	enum cm_mode mode;
 	int values[CM_KNOBS_MAX]; /* by index of the knob */
+	char given[CM_KNOBS_MAX]; /* of a new one: 0: a default, which loosens nothing */
 };
 
 struct cm_config_policy {
@@ -55,6 +56,9 @@ const struct cm_config_scope *cm_config_scope(const struct cm_config_policy *pol
 
 /* plan.c */
 int cm_config_reach(struct cm *cm, const struct cm_config *now, const struct cm_config *wanted);
+
+/* Besides what is in force the scopes of @more, all of them or none. */
+int cm_config_add(struct cm *cm, const struct cm_config *more);
 
 /* journal.c: what was in force before the configuration that is being applied */
 int cm_journal_put(struct cm *cm, const struct cm_config *config);

@@ -83,13 +83,37 @@ static uint32_t door_flags(const struct cm_knob_decl *knob)
 	return directions[knob->strictest] | (knob->flags & CM_KNOB_LATCH ? CM_DOOR_LATCH : 0);
 }
 
-static int add_knob(struct cm *cm, int device, int state_fd, const struct cm_pack *pack,
-		    const struct cm_knob_decl *knob)
+static int state_of(struct cm *cm, const struct cm_pack *pack)
+{
+	char path[PATH_MAX];
+	int err = cm_pin_path(cm, path, "packs/%s/state", pack->name);
+
+	return err ? err : cm_pin_get(path);
+}
+
+static uint32_t offset_of(const struct cm_pack *pack, const struct cm_knob_decl *knob)
+{
+	return (char *)&pack->system[knob->index] - (char *)pack->state;
+}
+
+/* What all files of a pack need. */
+struct door {
+	int device;
+	const struct cm_pack *pack;
+	int state_fd;
+	int seal_fd; /* state of the pack with its seal; -1: none */
+	uint32_t seal_offset;
+	int seal_value;
+};
+
+/* @path: the knob's own, or its alias: both are the same integer. */
+static int add_file(struct cm *cm, const struct door *door, const struct cm_knob_decl *knob,
+		    const char *path)
 {
 	struct cm_door_knob request = {
 		.size = sizeof(request),
-		.map_fd = state_fd,
-		.offset = (char *)&pack->system[knob->index] - (char *)pack->state,
+		.map_fd = door->state_fd,
+		.offset = offset_of(door->pack, knob),
 		.min = knob->min,
 		.max = knob->max,
 		.latch = knob->latch,
@@ -97,22 +121,62 @@ static int add_knob(struct cm *cm, int device, int state_fd, const struct cm_pac
 		.cap = knob->cap,
 	};
 
-	strcpy(request.path, knob->path);
+	if (door->seal_fd >= 0 && !(knob->flags & CM_KNOB_SEAL)) {
+		request.flags |= CM_DOOR_SEALED;
+		request.seal_fd = door->seal_fd;
+		request.seal_offset = door->seal_offset;
+		request.seal_value = door->seal_value;
+	}
+	strcpy(request.path, path);
 	/* EEXIST: it has its file; the one of a policy that is gone would have given way. */
-	if (!ioctl(device, CM_DOOR_ADD, &request) || errno == EEXIST)
+	if (!ioctl(door->device, CM_DOOR_ADD, &request) || errno == EEXIST)
 		return 0;
-	cm_note(cm, "no file /proc/sys/%s: %s (checmate get and set work)", knob->path,
-		strerror(errno));
+	cm_note(cm, "no file /proc/sys/%s: %s (checmate get and set work)", path, strerror(errno));
 	return -errno;
+}
+
+static int add_knob(struct cm *cm, const struct door *door, const struct cm_knob_decl *knob)
+{
+	int err = add_file(cm, door, knob, knob->path);
+
+	return err || !knob->alias[0] ? err : add_file(cm, door, knob, knob->alias);
+}
+
+/* -ENOENT: it has none, or that is not in force. */
+static int find_seal(struct cm *cm, struct door *door)
+{
+	_cleanup_pack_ struct cm_pack *seal = NULL;
+	const struct cm_knob_decl *knob;
+	int err = cm_seal_open(cm, door->pack->object, &seal, &knob);
+
+	if (err)
+		return err;
+	door->seal_fd = state_of(cm, seal);
+	door->seal_offset = offset_of(seal, knob);
+	door->seal_value = knob->latch;
+	return 0;
+}
+
+static int add_files(struct cm *cm, int device, const struct cm_pack *pack)
+{
+	struct door door = { .device = device, .pack = pack, .seal_fd = -1 };
+	size_t i;
+	int err = find_seal(cm, &door);
+
+	if (err == -ENOENT)
+		err = 0;
+	door.state_fd = state_of(cm, pack);
+	for (i = 0; !err && i < pack->object->nr_knobs; i++)
+		err = add_knob(cm, &door, &pack->object->knobs[i]);
+	cm_close_fd(&door.state_fd);
+	cm_close_fd(&door.seal_fd);
+	return err;
 }
 
 int cm_door_add(struct cm *cm, struct cm_pack *pack)
 {
-	_cleanup_close_ int device = -1, state_fd = -1;
+	_cleanup_close_ int device = -1;
 	const char *why = NULL;
-	char path[PATH_MAX];
-	size_t i;
-	int err;
 
 	if (pack->native || !pack->object->nr_knobs)
 		return 0;
@@ -129,13 +193,7 @@ int cm_door_add(struct cm *cm, struct cm_pack *pack)
 			pack->object->knobs[0].path, why ? why : strerror(-device));
 		return device;
 	}
-	err = cm_pin_path(cm, path, "packs/%s/state", pack->name);
-	if (err)
-		return err;
-	state_fd = cm_pin_get(path);
-	for (i = 0; !err && i < pack->object->nr_knobs; i++)
-		err = add_knob(cm, device, state_fd, pack, &pack->object->knobs[i]);
-	return err;
+	return add_files(cm, device, pack);
 }
 
 static int sync_pack(struct cm *cm, const char *name, void *arg)
@@ -155,19 +213,41 @@ void cm_door_sync(struct cm *cm)
 		cm_pack_each(cm, sync_pack, NULL);
 }
 
-int cm_door_remove(struct cm *cm, const struct cm_object *object)
+static void remove_file(int device, const char *path)
+{
+	struct cm_door_path request = {};
+
+	strcpy(request.path, path);
+	ioctl(device, CM_DOOR_REMOVE, &request); /* ENOENT: it had none */
+}
+
+void cm_door_remove(const struct cm_object *object)
 {
 	_cleanup_close_ int device = open_device();
-	struct cm_door_path request;
 	size_t i;
 
-	(void)cm;
 	for (i = 0; device >= 0 && i < object->nr_knobs; i++) {
-		memset(&request, 0, sizeof(request));
-		strcpy(request.path, object->knobs[i].path);
-		ioctl(device, CM_DOOR_REMOVE, &request); /* ENOENT: it had none */
+		remove_file(device, object->knobs[i].path);
+		if (object->knobs[i].alias[0])
+			remove_file(device, object->knobs[i].alias);
+	}
+}
+
+static int reseal(struct cm *cm, const char *name, void *arg)
+{
+	_cleanup_pack_ struct cm_pack *pack = NULL;
+
+	if (!cm_pack_open(cm, name, &pack) && !strcmp(pack->object->pack->sealed_by, arg)) {
+		cm_door_remove(pack->object);
+		cm_door_add(cm, pack);
 	}
 	return 0;
+}
+
+void cm_door_reseal(struct cm *cm, const struct cm_pack *seal)
+{
+	if (!access(CM_DOOR_DEVICE, F_OK))
+		cm_pack_each(cm, reseal, (void *)seal->name);
 }
 
 const char *cm_door_of(const struct cm_pack *pack)

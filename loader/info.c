@@ -26,11 +26,14 @@ static int fill_declarations(struct cm *cm, struct cm_pack_info *info,
 	info->hooks = calloc(object->nr_hooks + 1, sizeof(*info->hooks));
 	if (!info->knobs || !info->hooks)
 		return cm_fail(cm, -ENOMEM, "out of memory");
+	info->nr_profiles = object->nr_profiles;
+	info->profiles = object->profiles;
 	info->nr_knobs = object->nr_knobs;
 	info->nr_hooks = object->nr_hooks;
 	for (i = 0; i < object->nr_knobs; i++) {
 		info->knobs[i].decl = &object->knobs[i];
 		cm_knob_name(&object->knobs[i], info->knobs[i].name);
+		cm_knob_dotted(object->knobs[i].alias, info->knobs[i].alias);
 	}
 	for (i = 0; i < object->nr_hooks; i++)
 		memcpy(info->hooks[i].name, object->hooks[i].name, sizeof(info->hooks[i].name));

@@ -7,6 +7,8 @@
  *	pin.c		names in the bpf file system
  *	file.c		a policy's file: may it be trusted, is it one?
  *	object.c	a policy object: its declarations, variables and maps
+ *	decl.c		knobs as it declares them
+ *	profile.c	values by one name
  *	store.c		the object of a policy in force, kept in the kernel
  *	layout.c	do two objects agree on knobs and maps?
  *	chain.c		dispatcher and order of a hook
@@ -20,6 +22,7 @@
  *	scope.c		scopes of a pack and the rows derived from them
  *	knob.c		values by name
  *	lock.c		locked until reboot
+ *	seal.c		a pack and its values until reboot
  *	guard.c		what keeps it locked
  *	freeze.c	maps that nobody can write any more
  *	tighten.c	values of a locked policy
@@ -68,8 +71,9 @@ static inline void cm_free_pointer(void *pointer)
 struct cm {
 	unsigned int flags;
 	int lock_fd;
-	bool locked;   /* until reboot */
-	int cgroup_fd; /* mount point of cgroup v2, -1 until asked for */
+	bool locked;	/* until reboot */
+	bool restoring; /* going back to what was in force before a call that failed */
+	int cgroup_fd;	/* mount point of cgroup v2, -1 until asked for */
 	char cgroup_mount[PATH_MAX];
 	char error[1024];
 	char notice[1024];
@@ -134,6 +138,8 @@ struct cm_object {
 	const struct cm_pack_decl *pack;
 	const struct cm_knob_decl *knobs;
 	size_t nr_knobs;
+	const struct cm_profile_decl *profiles;
+	size_t nr_profiles;
 	struct cm_hook *hooks;
 	size_t nr_hooks;
 	size_t row_knobs; /* values there is room for in a row */
@@ -161,6 +167,8 @@ int cm_object_open(struct cm *cm, const char *name, struct cm_object **ret);
 int cm_object_open_pinned(struct cm *cm, const char *dir, const char *name, struct cm_object **ret);
 /* From a file; @name NULL: the pack's own. */
 int cm_object_open_file(struct cm *cm, const char *path, const char *name, struct cm_object **ret);
+/* Would its declarations be refused? Whoever it belongs to, nothing of it is kept. */
+int cm_object_check(struct cm *cm, const char *path);
 bool cm_is_name(const char *name); /* of a policy: [a-z0-9_], shorter than CM_NAME_LEN */
 bool cm_is_builtin(const char *name);
 void cm_object_free(struct cm_object *object);
@@ -198,10 +206,24 @@ static inline void cm_bpf_object_cleanup(struct bpf_object **object)
 }
 #define _cleanup_bpf_ __attribute__((cleanup(cm_bpf_object_cleanup)))
 
+/* decl.c */
+int cm_decl_check(struct cm *cm, const struct cm_object *object);
+/* -EEXIST if a name of a knob of @object is one of @other's. */
+int cm_decl_check_apart(struct cm *cm, const struct cm_object *object,
+			const struct cm_object *other);
+/* A string from an object must end inside its field before anyone prints it. */
+bool cm_decl_ends(const char *text, size_t size);
+/* By a full name (path or alias, with slashes or dots), or by the last component of one. */
 const struct cm_knob_decl *cm_object_knob(const struct cm_object *object, const char *name);
-void cm_knob_name(const struct cm_knob_decl *knob, char *buf); /* CM_PATH_LEN bytes */
+bool cm_knob_is(const struct cm_knob_decl *knob, const char *name); /* is it a full name of it? */
+void cm_knob_dotted(const char *path, char *buf);		    /* CM_PATH_LEN bytes */
+void cm_knob_name(const struct cm_knob_decl *knob, char *buf);	    /* CM_PATH_LEN bytes */
 int cm_knob_off(const struct cm_knob_decl *knob);
 int cm_knob_strict(const struct cm_knob_decl *knob, int a, int b);
+bool cm_knob_latched(const struct cm_knob_decl *knob, int value);
+
+/* profile.c */
+int cm_profiles_check(struct cm *cm, const struct cm_object *object);
 
 /* file.c */
 int cm_file_read(struct cm *cm, const char *path, char *ret_path, void **ret, size_t *ret_size);
@@ -272,15 +294,11 @@ static inline void cm_pack_cleanup(struct cm_pack **pack)
 }
 #define _cleanup_pack_ __attribute__((cleanup(cm_pack_cleanup)))
 bool cm_native_active(const char *lsm);
-bool cm_knob_latched(const struct cm_knob_decl *knob, int value);
 
 /* The value of a one-element map in packs/NAME or the like, mapped, for reading only if the map is
  * frozen; NULL if that fails. */
 void *cm_pack_map(const char *dir, const char *pin, size_t *ret_size);
 
-/* "KNOB=VALUE" strings -> values of all knobs, by index; @given: nonzero where one was named. */
-int cm_settings_parse(struct cm *cm, const struct cm_object *object, const char *const *settings,
-		      int *values, char *given);
 /* Where, and how, a pack is to be in force. */
 struct cm_placement {
 	const char *cgroup; /* NULL: the whole system */
@@ -314,6 +332,8 @@ uint32_t cm_pack_phase(const char *dir);
 int cm_pack_each(struct cm *cm, cm_pin_fn fn, void *arg);
 
 /* policy.c */
+/* -EEXIST if another policy in force has one of its knobs. */
+int cm_policy_check_names(struct cm *cm, struct cm_object *object);
 int cm_policy_load_object(struct cm *cm, struct cm_object *object,
 			  const struct cm_placement *places, size_t nr);
 int cm_policy_replace_object(struct cm *cm, const char *name, struct cm_object *object);
@@ -334,6 +354,18 @@ enum cm_lock_state cm_lock_state(struct cm *cm);
 int cm_lock_finish(struct cm *cm);
 /* -EPERM if the system is locked; @what: "disable yama" */
 int cm_lock_refuse(struct cm *cm, const char *what);
+
+/* seal.c */
+/* The policy in force with the seal that binds @object's, and the seal; -ENOENT: none. */
+int cm_seal_open(struct cm *cm, const struct cm_object *object, struct cm_pack **ret,
+		 const struct cm_knob_decl **ret_knob);
+bool cm_sealed(struct cm *cm, const struct cm_object *object); /* or not to be found out */
+/* -EACCES if its policy is sealed, with the seal and then @format as the sentence. */
+int cm_seal_refuse(struct cm *cm, const struct cm_object *object, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* The same if @to is looser than @from; @cgroup NULL: the system's value. */
+int cm_seal_check_value(struct cm *cm, const struct cm_object *object,
+			const struct cm_knob_decl *knob, const char *cgroup, int from, int to);
 
 /* guard.c */
 int cm_guard_begin(struct cm *cm); /* in place and pinned as lock/, or nothing */
@@ -388,14 +420,19 @@ bool cm_system_in_force(const struct cm_pack *pack);
 
 /* knob.c */
 int cm_knob_parse(struct cm *cm, const struct cm_knob_decl *knob, const char *text, int *ret);
+/* "KNOB=VALUE" strings -> values of all knobs, by index; @given: nonzero where one was named. */
+int cm_settings_parse(struct cm *cm, const struct cm_object *object, const char *const *settings,
+		      int *values, char *given);
 int cm_system_get(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl *knob, int *ret);
 int cm_system_set(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl *knob, int value);
 
 /* door.c */
 int cm_door_add(struct cm *cm, struct cm_pack *pack); /* failure is a notice, not an error */
 void cm_door_sync(struct cm *cm);
+/* The files of those that @seal's policy seals, anew: that one has just come into force. */
+void cm_door_reseal(struct cm *cm, const struct cm_pack *seal);
 void cm_door_unload(void); /* the module, if it was loaded for us */
-int cm_door_remove(struct cm *cm, const struct cm_object *object);
+void cm_door_remove(const struct cm_object *object);
 const char *cm_door_of(const struct cm_pack *pack);
 
 /* cgroup.c: a path is below the mount and starts with '/'; the root's is "/" */

@@ -107,8 +107,10 @@ int cm_journal_undo(struct cm *cm)
 			err = cm_config_parse(cm, path, text, true, &before);
 		if (!err)
 			err = cm_config_read(cm, &now);
+		cm->restoring = true;
 		if (!err)
 			err = cm_config_reach(cm, now, before);
+		cm->restoring = false;
 	}
 	/* Even after a failure, or no call would ever do anything else. */
 	removed = cm_journal_remove(cm);

@@ -25,6 +25,36 @@ int cm_knob_parse(struct cm *cm, const struct cm_knob_decl *knob, const char *te
 	return 0;
 }
 
+int cm_settings_parse(struct cm *cm, const struct cm_object *object, const char *const *settings,
+		      int *values, char *given)
+{
+	const struct cm_knob_decl *knob;
+	char name[CM_PATH_LEN];
+	const char *equals;
+	size_t i;
+	int err;
+
+	memset(given, 0, CM_KNOBS_MAX);
+	memset(values, 0, CM_KNOBS_MAX * sizeof(*values));
+	for (i = 0; i < cm_object_nr_values(object); i++)
+		values[cm_object_value(object, i)->index] = cm_object_value(object, i)->init;
+	for (; settings && *settings; settings++) {
+		equals = strchr(*settings, '=');
+		if (!equals || (size_t)(equals - *settings) >= sizeof(name))
+			return cm_fail(cm, -EINVAL, "'%.64s' is not KNOB=VALUE", *settings);
+		snprintf(name, sizeof(name), "%.*s", (int)(equals - *settings), *settings);
+		knob = cm_object_knob(object, name);
+		if (!knob)
+			return cm_fail(cm, -EINVAL, "pack %s has no knob '%.64s'", object->name,
+				       name);
+		err = cm_knob_parse(cm, knob, equals + 1, &values[knob->index]);
+		if (err)
+			return err;
+		given[knob->index] = 1;
+	}
+	return 0;
+}
+
 struct search {
 	const char *name;
 	struct cm_object *found;
@@ -36,7 +66,6 @@ static int search_object(struct cm *cm, const char *pack, void *arg)
 	_cleanup_object_ struct cm_object *object = NULL;
 	const struct cm_knob_decl *knob;
 	struct search *search = arg;
-	char full[CM_PATH_LEN];
 	int err;
 
 	if (search->found)
@@ -45,8 +74,7 @@ static int search_object(struct cm *cm, const char *pack, void *arg)
 	knob = err ? NULL : cm_object_knob(object, search->name);
 	if (!knob)
 		return err;
-	cm_knob_name(knob, full);
-	if (!strcmp(search->name, full) || !strcmp(search->name, knob->path)) {
+	if (cm_knob_is(knob, search->name)) {
 		search->found = object;
 		object = NULL;
 	}
@@ -126,13 +154,19 @@ int cm_system_get(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl
 int cm_system_set(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl *knob, int value)
 {
 	char name[CM_PATH_LEN];
-	int now;
+	int err, now;
 
-	/* Where there is a file, its writers are serialised by what is behind it: be one of them.
+	err = cm_system_get(cm, pack, knob, &now);
+	if (!err)
+		err = cm_seal_check_value(cm, pack->object, knob, NULL, now, value);
+	if (err)
+		return err;
+	/*
+	 * Where there is a file, its writers are serialised by what is behind it: be one of them,
+	 * except on the way back to what was, which the file of a sealed knob would refuse.
 	 */
-	if (strcmp(cm_door_of(pack), "none"))
+	if ((pack->native || !cm->restoring) && strcmp(cm_door_of(pack), "none"))
 		return file_set(cm, knob, value);
-	now = __atomic_load_n(&pack->system[knob->index], __ATOMIC_SEQ_CST);
 	do {
 		if (cm_knob_latched(knob, now) && value != now) {
 			cm_knob_name(knob, name);
@@ -171,7 +205,7 @@ static int set_in_cgroup(struct cm *cm, struct cm_pack *pack, const struct cm_kn
 {
 	struct cm_scope_record record;
 	char name[CM_PATH_LEN];
-	int *own;
+	int *own, err;
 
 	if (cm_scope_find(pack, id, &record))
 		return cm_fail(cm, -ENOENT,
@@ -183,6 +217,9 @@ static int set_in_cgroup(struct cm *cm, struct cm_pack *pack, const struct cm_kn
 		return cm_fail(cm, -EPERM, "%s is %d in %s: that holds until reboot", name, *own,
 			       cgroup);
 	}
+	err = cm_seal_check_value(cm, pack->object, knob, cgroup, *own, value);
+	if (err)
+		return err;
 	*own = value;
 	return cm_scope_write(cm, pack, path, &record);
 }

@@ -11,9 +11,9 @@
 
 static bool same_knob(const struct cm_knob_decl *a, const struct cm_knob_decl *b)
 {
-	return a->index == b->index && !strcmp(a->path, b->path) && a->min == b->min &&
-	       a->max == b->max && a->strictest == b->strictest && a->flags == b->flags &&
-	       a->latch == b->latch;
+	return a->index == b->index && !strcmp(a->path, b->path) && !strcmp(a->alias, b->alias) &&
+	       a->min == b->min && a->max == b->max && a->strictest == b->strictest &&
+	       a->flags == b->flags && a->latch == b->latch;
 }
 
 static int check_knobs(struct cm *cm, const struct cm_object *old, const struct cm_object *new)
@@ -30,7 +30,7 @@ static int check_knobs(struct cm *cm, const struct cm_object *old, const struct 
 		cm_knob_name(&old->knobs[i], name);
 		return cm_fail(cm, -EINVAL,
 			       "%s: the new object lacks knob %s, or has it with other bounds, "
-			       "place, strictest or latch: unload and load it",
+			       "place, alias, strictest or latch: unload and load it",
 			       old->name, name);
 	}
 	if (old->nr_knobs != new->nr_knobs || old->row_knobs != new->row_knobs)
@@ -93,6 +93,9 @@ int cm_layout_check(struct cm *cm, const struct cm_object *old, const struct cm_
 		return err;
 	if (strcmp(old->pack->native_lsm, new->pack->native_lsm))
 		return cm_fail(cm, -EINVAL, "%s: the new object names another native LSM",
+			       old->name);
+	if (strcmp(old->pack->sealed_by, new->pack->sealed_by))
+		return cm_fail(cm, -EINVAL, "%s: the new object names another pack's seal",
 			       old->name);
 	bpf_object__for_each_map(map, old->bpf) {
 		name = cm_object_map_name(old, map);

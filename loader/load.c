@@ -146,7 +146,7 @@ int cm_pack_unload(struct cm *cm, const char *name)
 		munmap(state, size);
 	}
 	if (!cm_object_open_pinned(cm, dir, name, &object)) {
-		cm_door_remove(cm, object);
+		cm_door_remove(object);
 		cm_object_free(object);
 	}
 	err = cm_pack_apply(cm, dir);

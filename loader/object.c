@@ -102,12 +102,6 @@ static const void *section_data(const struct cm_object *object, const char *sect
 	return cm_section(map, size);
 }
 
-/* A string from an object must end inside its field before anyone prints it. */
-static bool terminated(const char *text, size_t size)
-{
-	return strnlen(text, size) < size;
-}
-
 bool cm_is_name(const char *name)
 {
 	size_t len = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
@@ -115,39 +109,12 @@ bool cm_is_name(const char *name)
 	return len && !name[len] && len < CM_NAME_LEN;
 }
 
-/* "kernel/yama/ptrace_scope": what the door takes, so that nothing else below /proc/sys is meant.
- */
-static bool is_knob_path(const char *path)
-{
-	return path[strspn(path, "abcdefghijklmnopqrstuvwxyz0123456789_-./")] == '\0' &&
-	       strchr(path, '/') && path[0] != '/' && path[0] != '.' && !strstr(path, "//") &&
-	       !strstr(path, "/.") && !strstr(path, "..") && path[strlen(path) - 1] != '/';
-}
-
-static int check_knobs(struct cm *cm, const struct cm_object *object)
-{
-	const struct cm_knob_decl *knob = object->knobs;
-	char used[CM_KNOBS_MAX] = {};
-	size_t i;
-
-	for (i = 0; i < object->nr_knobs; i++, knob++) {
-		if (!terminated(knob->path, sizeof(knob->path)) ||
-		    !terminated(knob->help, sizeof(knob->help)) ||
-		    knob->index >= object->in_force.index || knob->min > knob->max ||
-		    knob->init < knob->min || knob->init > knob->max ||
-		    knob->strictest > CM_STRICTEST_OR || !is_knob_path(knob->path) ||
-		    used[knob->index]++)
-			return cm_fail(cm, -EPROTO, "%s: knob declaration %zu is broken",
-				       object->name, i);
-	}
-	return 0;
-}
-
 static int read_declarations(struct cm *cm, struct cm_object *object, const char *whence)
 {
 	struct cm_pack_decl *pack;
 	struct bpf_map *rows;
 	size_t size;
+	int err;
 
 	pack = cm_section(cm_object_map(object, ".rodata.cm_pack"), &size);
 	object->pack = pack;
@@ -158,9 +125,10 @@ static int read_declarations(struct cm *cm, struct cm_object *object, const char
 		return cm_fail(cm, -EPROTO,
 			       "%.300s was built for layout %u, this checmate has %u: rebuild it",
 			       whence, pack->abi, CM_ABI);
-	if (size != sizeof(*pack) || !terminated(pack->name, sizeof(pack->name)) ||
-	    !terminated(pack->native_lsm, sizeof(pack->native_lsm)) ||
-	    !terminated(pack->question, sizeof(pack->question)) || !cm_is_name(pack->name))
+	if (size != sizeof(*pack) || !cm_decl_ends(pack->name, sizeof(pack->name)) ||
+	    !cm_decl_ends(pack->native_lsm, sizeof(pack->native_lsm)) ||
+	    !cm_decl_ends(pack->question, sizeof(pack->question)) || !cm_is_name(pack->name) ||
+	    !cm_decl_ends(pack->sealed_by, sizeof(pack->sealed_by)))
 		return cm_fail(cm, -EPROTO,
 			       "%.300s: its CM_PACK() is broken: a name has a-z, 0-9 and _, and is "
 			       "shorter than %d",
@@ -180,7 +148,12 @@ static int read_declarations(struct cm *cm, struct cm_object *object, const char
 			       CM_KNOBS_MAX);
 	object->knobs = section_data(object, ".rodata.cm_knobs", &size);
 	object->nr_knobs = size / sizeof(*object->knobs);
-	return check_knobs(cm, object);
+	err = cm_decl_check(cm, object);
+	if (err)
+		return err;
+	object->profiles = section_data(object, ".rodata.cm_profiles", &size);
+	object->nr_profiles = size / sizeof(*object->profiles);
+	return cm_profiles_check(cm, object);
 }
 
 static int read_hook(struct cm *cm, struct cm_object *object, struct bpf_program *program)
@@ -228,22 +201,29 @@ static int read_hooks(struct cm *cm, struct cm_object *object)
 	return err;
 }
 
+/* @bpf: as libbpf has just opened it */
+static int read_object(struct cm *cm, struct cm_object *object, struct bpf_object *bpf,
+		       const char *whence)
+{
+	int err;
+
+	if (!bpf)
+		return cm_fail(cm, -EPROTO, "%.300s is not an object that libbpf can read: %s",
+			       whence, strerror(errno));
+	object->bpf = bpf;
+	err = read_declarations(cm, object, whence);
+	return err ? err : read_hooks(cm, object);
+}
+
 /* @object: its bytes and what is known about it; takes it over. */
 static int open_bytes(struct cm *cm, struct cm_object *object, const char *whence,
 		      struct cm_object **ret)
 {
 	/* One name for all: it is part of the names of maps, and these must not depend on it. */
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "policy");
-	int err;
+	int err = read_object(
+		cm, object, bpf_object__open_mem(object->bytes, object->about.size, &opts), whence);
 
-	object->bpf = bpf_object__open_mem(object->bytes, object->about.size, &opts);
-	if (object->bpf)
-		err = read_declarations(cm, object, whence);
-	else
-		err = cm_fail(cm, -EPROTO, "%.300s is not an object that libbpf can read: %s",
-			      whence, strerror(errno));
-	if (!err)
-		err = read_hooks(cm, object);
 	if (err)
 		cm_object_free(object);
 	else
@@ -359,6 +339,13 @@ int cm_object_open_file(struct cm *cm, const char *path, const char *name, struc
 	return err;
 }
 
+int cm_object_check(struct cm *cm, const char *path)
+{
+	_cleanup_object_ struct cm_object *object = new_object(cm, NULL);
+
+	return object ? read_object(cm, object, bpf_object__open_file(path, NULL), path) : -ENOMEM;
+}
+
 void cm_object_free(struct cm_object *object)
 {
 	if (!object)
@@ -367,52 +354,4 @@ void cm_object_free(struct cm_object *object)
 	free(object->hooks);
 	free(object->owned);
 	free(object);
-}
-
-void cm_knob_name(const struct cm_knob_decl *knob, char *buf)
-{
-	char *c;
-
-	strcpy(buf, knob->path);
-	for (c = buf; *c; c++)
-		if (*c == '/')
-			*c = '.';
-}
-
-/* Full dotted name, path, or last component. */
-const struct cm_knob_decl *cm_object_knob(const struct cm_object *object, const char *name)
-{
-	char dotted[CM_PATH_LEN];
-	size_t i;
-
-	for (i = 0; i < object->nr_knobs; i++) {
-		const struct cm_knob_decl *knob = &object->knobs[i];
-
-		cm_knob_name(knob, dotted);
-		if (!strcmp(name, dotted) || !strcmp(name, knob->path) ||
-		    !strcmp(name, strrchr(knob->path, '/') + 1))
-			return knob;
-	}
-	return NULL;
-}
-
-int cm_knob_off(const struct cm_knob_decl *knob)
-{
-	if (knob->strictest == CM_STRICTEST_MIN)
-		return knob->max;
-	return knob->strictest == CM_STRICTEST_OR ? 0 : knob->min;
-}
-
-int cm_knob_strict(const struct cm_knob_decl *knob, int a, int b)
-{
-	if (knob->strictest == CM_STRICTEST_OR)
-		return a | b;
-	if (knob->strictest == CM_STRICTEST_MIN)
-		return a < b ? a : b;
-	return a > b ? a : b;
-}
-
-bool cm_knob_latched(const struct cm_knob_decl *knob, int value)
-{
-	return (knob->flags & CM_KNOB_LATCH) && value == knob->latch;
 }

@@ -99,36 +99,6 @@ void cm_pack_free(struct cm_pack *pack)
 	free(pack);
 }
 
-int cm_settings_parse(struct cm *cm, const struct cm_object *object, const char *const *settings,
-		      int *values, char *given)
-{
-	const struct cm_knob_decl *knob;
-	char name[CM_PATH_LEN];
-	const char *equals;
-	size_t i;
-	int err;
-
-	memset(given, 0, CM_KNOBS_MAX);
-	memset(values, 0, CM_KNOBS_MAX * sizeof(*values));
-	for (i = 0; i < cm_object_nr_values(object); i++)
-		values[cm_object_value(object, i)->index] = cm_object_value(object, i)->init;
-	for (; settings && *settings; settings++) {
-		equals = strchr(*settings, '=');
-		if (!equals || (size_t)(equals - *settings) >= sizeof(name))
-			return cm_fail(cm, -EINVAL, "'%.64s' is not KNOB=VALUE", *settings);
-		snprintf(name, sizeof(name), "%.*s", (int)(equals - *settings), *settings);
-		knob = cm_object_knob(object, name);
-		if (!knob)
-			return cm_fail(cm, -EINVAL, "pack %s has no knob '%.64s'", object->name,
-				       name);
-		err = cm_knob_parse(cm, knob, equals + 1, &values[knob->index]);
-		if (err)
-			return err;
-		given[knob->index] = 1;
-	}
-	return 0;
-}
-
 static void set_in_force(struct cm_pack *pack, int value)
 {
 	int *in_force = &pack->system[pack->object->in_force.index];
@@ -143,31 +113,86 @@ static int refuse_native_permissive(struct cm *cm, const struct cm_pack *pack)
 		       pack->object->pack->native_lsm);
 }
 
+static int refuse_latched(struct cm *cm, const struct cm_knob_decl *knob, int value,
+			  const char *where)
+{
+	char name[CM_PATH_LEN];
+
+	cm_knob_name(knob, name);
+	return cm_fail(cm, -EPERM, "%s is %d%s%s: that holds until reboot", name, value,
+		       where ? " in " : "", where ? where : "");
+}
+
+/* A default never loosens what someone has set before. */
+static int placed_value(const struct cm_placement *place, const struct cm_knob_decl *knob, int now)
+{
+	int value = place->values[knob->index];
+
+	return place->given[knob->index] ? value : cm_knob_strict(knob, value, now);
+}
+
+/* Before any of it is changed: a value that was written before the pack is enabled may be held. */
+static int check_held(struct cm *cm, struct cm_pack *pack, const struct cm_placement *place)
+{
+	int err = 0, now, value;
+	size_t i;
+
+	if (place->mode == CM_PERMISSIVE && cm_system_in_force(pack))
+		err = cm_seal_refuse(cm, pack->object, "the values of %s cannot become permissive",
+				     pack->name);
+	for (i = 0; !err && i < pack->object->nr_knobs; i++) {
+		const struct cm_knob_decl *knob = &pack->object->knobs[i];
+
+		err = cm_system_get(cm, pack, knob, &now);
+		if (err)
+			return err;
+		value = placed_value(place, knob, now);
+		err = cm_knob_latched(knob, now) && value != now
+			      ? refuse_latched(cm, knob, now, NULL)
+			      : cm_seal_check_value(cm, pack->object, knob, NULL, now, value);
+	}
+	return err;
+}
+
+/* The values that hold until reboot, or the others. */
+static int set_placed(struct cm *cm, struct cm_pack *pack, const struct cm_placement *place,
+		      bool latched)
+{
+	int err = 0, now, value;
+	size_t i;
+
+	for (i = 0; !err && i < pack->object->nr_knobs; i++) {
+		const struct cm_knob_decl *knob = &pack->object->knobs[i];
+
+		err = cm_system_get(cm, pack, knob, &now);
+		if (err)
+			return err;
+		value = placed_value(place, knob, now);
+		if (value != now && cm_knob_latched(knob, value) == latched)
+			err = cm_system_set(cm, pack, knob, value);
+	}
+	return err;
+}
+
 static int enable_system(struct cm *cm, struct cm_pack *pack, const struct cm_placement *place)
 {
-	const struct cm_knob_decl *knob;
-	size_t i;
-	int err, value, now;
+	int err;
 
 	if (pack->state->system_enabled)
 		return cm_fail(cm, -EEXIST, "pack %s is already enabled system-wide", pack->name);
 	if (pack->native && place->mode == CM_PERMISSIVE)
 		return refuse_native_permissive(cm, pack);
+	err = check_held(cm, pack, place);
+	if (err)
+		return err;
 	if (!pack->native)
 		__atomic_store_n(&pack->state->dirty, 2, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&pack->state->system_mode, place->mode, __ATOMIC_SEQ_CST);
-	for (i = 0; i < pack->object->nr_knobs; i++) {
-		knob = &pack->object->knobs[i];
-		value = place->values[knob->index];
-		err = cm_system_get(cm, pack, knob, &now);
-		/* A default never loosens what someone has set before. */
-		if (!err && !place->given[knob->index])
-			value = cm_knob_strict(knob, value, now);
-		if (!err && value != now)
-			err = cm_system_set(cm, pack, knob, value);
-		if (err)
-			return err;
-	}
+	err = set_placed(cm, pack, place, false);
+	if (!err) /* last, as they seal, and cannot be taken back */
+		err = set_placed(cm, pack, place, true);
+	if (err)
+		return err;
 	set_in_force(pack, 1);
 	__atomic_store_n(&pack->state->system_enabled, 1, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&pack->state->dirty, 0, __ATOMIC_SEQ_CST);
@@ -215,14 +240,16 @@ static int enable_scope(struct cm *cm, const char *name, const struct cm_placeme
 }
 
 /* Phase "enabled", files under /proc/sys. */
-static int commit(struct cm *cm, const char *name)
+static int commit(struct cm *cm, const char *name, bool fresh)
 {
 	_cleanup_pack_ struct cm_pack *pack = NULL;
 	int err = cm_pack_open(cm, name, &pack);
 
 	if (err)
 		return err;
-	cm_door_add(cm, pack); /* part of what is undone if the next line is not reached */
+	cm_door_add(cm, pack); /* part of what is undone if the last line is not reached */
+	if (fresh)
+		cm_door_reseal(cm, pack);
 	__atomic_store_n(&pack->state->phase, CM_PHASE_ENABLED, __ATOMIC_SEQ_CST);
 	return 0;
 }
@@ -237,13 +264,17 @@ int cm_pack_place(struct cm *cm, struct cm_object *object, const struct cm_place
 
 	memcpy(name, object->name, sizeof(name));
 	if (!is_enabled(name)) {
+		if (cm_is_builtin(name)) /* a file's are looked at before */
+			err = cm_policy_check_names(cm, object);
+		if (err)
+			return err;
 		err = cm_pack_load(cm, object);
 		loaded = true;
 	}
 	for (i = 0; !err && i < nr; i++)
 		err = enable_scope(cm, name, &places[i]);
 	if (!err)
-		err = commit(cm, name);
+		err = commit(cm, name, loaded);
 	if (err && loaded) { /* the reason is worth more than what undoing it may say */
 		memcpy(why, cm->error, sizeof(why));
 		cm_pack_unload(cm, name);
@@ -271,16 +302,6 @@ int cm_pack_enable(struct cm *cm, const char *name, const char *cgroup, enum cm_
 	if (!err && cgroup)
 		err = cm_cgroup_id(cm, cgroup, &id, path);
 	return err ? err : cm_pack_place(cm, object, &place, 1);
-}
-
-static int refuse_latched(struct cm *cm, const struct cm_knob_decl *knob, int value,
-			  const char *where)
-{
-	char name[CM_PATH_LEN];
-
-	cm_knob_name(knob, name);
-	return cm_fail(cm, -EPERM, "%s is %d%s%s: that holds until reboot", name, value,
-		       where ? " in " : "", where ? where : "");
 }
 
 static int check_latches(struct cm *cm, const struct cm_pack *pack, const int *values,
@@ -392,6 +413,8 @@ int cm_pack_disable(struct cm *cm, const char *name, const char *cgroup)
 	err = cm_lock_refuse(cm, "withdraw a policy");
 	if (!err)
 		err = cm_pack_open(cm, name, &pack);
+	if (!err)
+		err = cm_seal_refuse(cm, pack->object, "pack %s cannot be withdrawn", name);
 	if (err || !cgroup)
 		return err ? err : disable_everywhere(cm, pack);
 	err = cm_cgroup_id(cm, cgroup, &id, path);
@@ -440,6 +463,8 @@ int cm_pack_set_mode(struct cm *cm, const char *name, const char *cgroup, enum c
 	err = cm_lock_refuse(cm, "change a mode");
 	if (!err)
 		err = cm_pack_open(cm, name, &pack);
+	if (!err && mode == CM_PERMISSIVE)
+		err = cm_seal_refuse(cm, pack->object, "pack %s cannot become permissive", name);
 	if (!err && cgroup)
 		err = cm_cgroup_id(cm, cgroup, &id, path);
 	if (err || id == CM_CGROUP_ROOT)

@@ -182,6 +182,20 @@ static int by_pass(const void *a, const void *b)
 	return x->order < y->order ? -1 : 1;
 }
 
+/* Into the order in which they are taken. */
+static int sort(struct cm *cm, struct plan *plan)
+{
+	size_t i;
+
+	if (plan->no_memory)
+		return cm_fail(cm, -ENOMEM, "out of memory");
+	for (i = 0; i < plan->nr; i++)
+		plan->steps[i].order = i;
+	if (plan->nr)
+		qsort(plan->steps, plan->nr, sizeof(*plan->steps), by_pass);
+	return 0;
+}
+
 static int make(struct cm *cm, const struct cm_config *now, const struct cm_config *wanted,
 		struct plan *plan)
 {
@@ -199,13 +213,7 @@ static int make(struct cm *cm, const struct cm_config *now, const struct cm_conf
 		if (!policy || !policy->nr_scopes)
 			add(plan, CM_CHANGE_UNLOAD, WITHDRAW, &now->policies[i], NULL);
 	}
-	if (!err && plan->no_memory)
-		err = cm_fail(cm, -ENOMEM, "out of memory");
-	for (i = 0; i < plan->nr; i++)
-		plan->steps[i].order = i;
-	if (plan->nr)
-		qsort(plan->steps, plan->nr, sizeof(*plan->steps), by_pass);
-	return err;
+	return err ? err : sort(cm, plan);
 }
 
 static int enable(struct cm *cm, const struct step *step)
@@ -226,12 +234,40 @@ static int enable(struct cm *cm, const struct step *step)
 		const struct cm_knob_decl *knob = &object->knobs[i];
 
 		values[knob->index] = first_value(knob, step->scope);
-		given[knob->index] = 1;
+		given[knob->index] = step->scope->given[knob->index] &&
+				     !cm_knob_latched(knob, step->scope->values[knob->index]);
 	}
 	if (step->change.kind == CM_CHANGE_ENABLE)
 		return cm_pack_place(cm, step->policy->object, &place, 1);
 	step->policy->object->about.priority = step->policy->priority;
 	return cm_policy_load_object(cm, step->policy->object, &place, 1);
+}
+
+/* What a seal refuses is refused before anything is done. */
+static int check_seal(struct cm *cm, const struct step *step)
+{
+	const struct cm_object *object = step->policy->object;
+	const struct cm_change *change = &step->change;
+	bool is_system = step->scope && step->scope->id == CM_CGROUP_ROOT;
+
+	switch (change->kind) {
+	case CM_CHANGE_SET:
+		return cm_seal_check_value(cm, object, cm_object_knob(object, change->knob),
+					   is_system ? NULL : change->cgroup, change->from,
+					   change->to);
+	case CM_CHANGE_MODE:
+		return change->to == CM_ENFORCE
+			       ? 0
+			       : cm_seal_refuse(cm, object, "pack %s cannot become permissive",
+						change->policy);
+	case CM_CHANGE_REPLACE:
+		return cm_seal_refuse(cm, object, "policy %s cannot be replaced", change->policy);
+	case CM_CHANGE_DISABLE:
+	case CM_CHANGE_UNLOAD:
+		return cm_seal_refuse(cm, object, "pack %s cannot be withdrawn", change->policy);
+	default:
+		return 0;
+	}
 }
 
 static int take(struct cm *cm, const struct step *step)
@@ -389,8 +425,11 @@ int cm_config_diff(struct cm *cm, const char *path, struct cm_changes **ret)
 static int apply(struct cm *cm, const struct cm_config *now, const struct plan *plan)
 {
 	char why[sizeof(cm->error)];
-	int err = cm_lock_refuse(cm, "apply a configuration"), undone;
+	int err = 0, undone;
+	size_t i;
 
+	for (i = 0; !err && i < plan->nr; i++)
+		err = check_seal(cm, &plan->steps[i]);
 	if (!err)
 		err = cm_journal_put(cm, now);
 	if (err)
@@ -415,6 +454,28 @@ int cm_config_apply(struct cm *cm, const char *path)
 	if (!err)
 		err = make(cm, now, wanted, &plan);
 	if (!err && plan.nr)
+		err = cm_lock_refuse(cm, "apply a configuration");
+	if (!err && plan.nr)
+		err = apply(cm, now, &plan);
+	free(plan.steps);
+	return err;
+}
+
+int cm_config_add(struct cm *cm, const struct cm_config *more)
+{
+	_cleanup_config_ struct cm_config *now = NULL;
+	struct plan plan = {};
+	size_t i, j;
+	int err;
+
+	for (i = 0; i < more->nr; i++)
+		for (j = 0; j < more->policies[i].nr_scopes; j++)
+			plan_new_scope(&plan, CM_CHANGE_ENABLE, &more->policies[i],
+				       &more->policies[i].scopes[j]);
+	err = sort(cm, &plan);
+	if (!err)
+		err = cm_config_read(cm, &now);
+	if (!err)
 		err = apply(cm, now, &plan);
 	free(plan.steps);
 	return err;

@@ -137,38 +137,47 @@ static int check_room(struct cm *cm, const struct cm_object *object, const struc
 static int check_collision(struct cm *cm, const char *name, void *arg)
 {
 	_cleanup_object_ struct cm_object *other = NULL;
-	const struct cm_object *object = arg;
-	char knob[CM_PATH_LEN];
-	size_t i;
 	int err = cm_object_open(cm, name, &other);
 
-	for (i = 0; !err && i < object->nr_knobs; i++) {
-		cm_knob_name(&object->knobs[i], knob);
-		if (cm_object_knob(other, knob))
-			err = cm_fail(cm, -EEXIST, "%s: policy %s has knob %s already",
-				      object->name, name, knob);
-	}
-	return err;
+	return err ? err : cm_decl_check_apart(cm, arg, other);
+}
+
+int cm_policy_check_names(struct cm *cm, struct cm_object *object)
+{
+	return object->nr_knobs ? cm_pack_each(cm, check_collision, object) : 0;
 }
 
 /* Nor must it be a setting of the kernel's: ours would write that. */
+static int check_file(struct cm *cm, const struct cm_object *object, const char *name)
+{
+	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX], c;
+
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* ENODEV: left over from a policy that is gone; gives way. */
+	if ((fd < 0 && errno != ENOENT && errno != ENOTDIR) ||
+	    (fd >= 0 && (read(fd, &c, 1) >= 0 || errno != ENODEV)))
+		return cm_fail(cm, -EEXIST, "%s: %s exists: its knob needs another path",
+			       object->name, path);
+	return 0;
+}
+
 static int check_kernel(struct cm *cm, const struct cm_object *object)
 {
-	char path[PATH_MAX], c;
 	size_t i;
+	int err = 0;
 
-	for (i = 0; !cm_native_active(object->pack->native_lsm) && i < object->nr_knobs; i++) {
-		_cleanup_close_ int fd = -1;
+	if (cm_native_active(object->pack->native_lsm))
+		return 0;
+	for (i = 0; !err && i < object->nr_knobs; i++) {
+		const struct cm_knob_decl *knob = &object->knobs[i];
 
-		snprintf(path, sizeof(path), "/proc/sys/%s", object->knobs[i].path);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		/* ENODEV: left over from a policy that is gone; gives way. */
-		if ((fd < 0 && errno != ENOENT && errno != ENOTDIR) ||
-		    (fd >= 0 && (read(fd, &c, 1) >= 0 || errno != ENODEV)))
-			return cm_fail(cm, -EEXIST, "%s: %s exists: its knob needs another path",
-				       object->name, path);
+		err = check_file(cm, object, knob->path);
+		if (!err && knob->alias[0])
+			err = check_file(cm, object, knob->alias);
 	}
-	return 0;
+	return err;
 }
 
 static int check_new(struct cm *cm, struct cm_object *object)
@@ -181,7 +190,7 @@ static int check_new(struct cm *cm, struct cm_object *object)
 	if (cm_pin_exists(path) || cm_is_builtin(object->name))
 		return cm_fail(cm, -EEXIST, "the name %s is in use: give another with --name",
 			       object->name);
-	err = object->nr_knobs ? cm_pack_each(cm, check_collision, object) : 0;
+	err = cm_policy_check_names(cm, object);
 	if (!err)
 		err = check_kernel(cm, object);
 	return err ? err : check_room(cm, object, NULL);
@@ -257,6 +266,8 @@ int cm_policy_replace_object(struct cm *cm, const char *name, struct cm_object *
 
 	if (!err)
 		err = open_loaded(cm, name, &old);
+	if (!err)
+		err = cm_seal_refuse(cm, old, "policy %s cannot be replaced", name);
 	if (!err)
 		err = cm_layout_check(cm, old, new);
 	if (!err)

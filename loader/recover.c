@@ -98,11 +98,13 @@ static int recover_pack(struct cm *cm, const char *name, void *arg)
 	if (err || !pack->state->dirty)
 		return err;
 	/* Enabling for the whole system had not come to its end: undo the values it had set. */
-	undo = pack->state->dirty == 2 && !pack->state->system_enabled;
+	undo = pack->state->dirty == 2 && !pack->state->system_enabled &&
+	       !cm_sealed(cm, pack->object);
 	for (i = 0; undo && i < cm_object_nr_values(pack->object); i++) {
 		const struct cm_knob_decl *knob = cm_object_value(pack->object, i);
 
-		pack->system[knob->index] = cm_knob_off(knob);
+		if (!cm_knob_latched(knob, pack->system[knob->index]))
+			pack->system[knob->index] = cm_knob_off(knob);
 	}
 	return cm_scopes_derive(cm, pack);
 }

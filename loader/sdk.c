@@ -8,6 +8,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "internal.h"
@@ -178,6 +179,14 @@ static int build(struct cm *cm, const char *source, const char *output, const ch
 	return err;
 }
 
+/* What load would say of its declarations; there may be nothing to read back, as of /dev/null. */
+static int check(struct cm *cm, const char *output)
+{
+	struct stat st;
+
+	return stat(output, &st) || !S_ISREG(st.st_mode) ? 0 : cm_object_check(cm, output);
+}
+
 int cm_build(const char *source, const char *output, const char *btf, char *error, size_t size)
 {
 	struct cm cm = { .lock_fd = -1, .cgroup_fd = -1 };
@@ -185,6 +194,8 @@ int cm_build(const char *source, const char *output, const char *btf, char *erro
 
 	libbpf_set_print(NULL);
 	err = build(&cm, source, output, btf);
+	if (!err)
+		err = check(&cm, output);
 	snprintf(error, size, "%s", cm.error);
 	return err;
 }

@@ -29,6 +29,8 @@ static inline const char *show_mode(enum cm_mode mode)
 void status_json(struct json_object *json, const struct cm_pack_info *pack);
 struct table *status_table(struct table *table, const struct cm_pack_info *pack);
 
+void profiles_json(struct json_object *json, const struct cm_pack_info *pack);
+
 /* cmd_stats.c: the counters of a hook, as `stats` has them */
 #define STATS_SHOWN 6
 void stats_headings(const char **ret); /* STATS_SHOWN of them */

@@ -83,7 +83,7 @@ misuse() {
 
 @test "list shows every pack with its question, knobs and hooks, enabled or not" {
 	checmate 0 list
-	[[ ${lines[0]} =~ ^PACK\ +STATE\ +QUESTION$ && $output =~ yama\ +disabled\ +[A-Z] ]]
+	[[ ${lines[0]} =~ ^PACK\ +STATE\ +PROFILES\ +QUESTION$ && $output =~ yama\ +disabled\ +-\ +[A-Z] ]]
 	checmate 0 list -j
 	json '.[] | select(.name == "yama") | .enabled == false and (.question | endswith("?"))
 		and (.hooks | contains(["ptrace_access_check", "ptrace_traceme"]))'
@@ -91,7 +91,7 @@ misuse() {
 		help: .knobs[0].help, min: 0, max: 3, default: 1, latch: 3 }]'
 	checmate 0 enable yama
 	checmate 0 list
-	[[ $output =~ yama\ +enabled\ +[A-Z] ]]
+	[[ $output =~ yama\ +enabled\ +-\ +[A-Z] ]]
 	checmate 0 list -j
 	json '.[] | select(.name == "yama") | .enabled'
 }
@@ -194,7 +194,7 @@ misuse() {
 	misuse list -f
 	misuse enable yama --cgroup
 	misuse enable yama --cgroup ''
-	misuse enable yama --cgroup /sys/fs/cgroup --cgroup /sys/fs/cgroup
+	misuse disable yama --cgroup /sys/fs/cgroup --cgroup /sys/fs/cgroup
 	misuse get -n -j "$knob"
 	misuse events --kmsg -j
 	leaves_nothing

@@ -130,6 +130,28 @@ event() {
 	event '.fields == {} and .reason == "negative" and .message == "\"renice\"[\(.subject.pid)] attempted task.setnice"'
 }
 
+@test "a notice is an event without an error, in either mode, where the policy is in force; no denial is counted" {
+	policy notice --cgroup /sys/fs/cgroup/a
+	nice OK out
+	nice OK a 3
+	checmate 0 mode notice permissive --cgroup /sys/fs/cgroup/a
+	nice OK a 1
+	nice OK a 4
+	checmate 0 events
+	[[ ${lines[0]} == *' notice notice task.setnice pid='*' cgroup=/a nice=3 reason=seen: "renice"['*']: task.setnice' &&
+		${lines[1]} == *' notice notice task.setnice pid='*' cgroup=/a reason=plain: '* &&
+		${#lines[@]} -eq 2 && $output != *error=* ]] || fail "the lines" "two notices" "$output"
+	local counter
+	for counter in denied would_deny allowed lost errors; do
+		hook "$counter" 0 notice
+	done
+	hook suppressed 1 notice
+	checmate 0 unload notice
+	policy notice
+	nice OK out 3
+	event '.verdict == "notice" and .error == null and .fields == { nice: 3 } and .suppressed == 0'
+}
+
 @test "counters that a policy declares stand beside the built-in ones, and last over a replacement" {
 	policy fields --cgroup /sys/fs/cgroup/a
 	nice OK out 2

@@ -29,12 +29,16 @@ soak: deps ## the long versions of the tests, by hand
 
 TEST_BPF := $(patsubst tests/bpf/%.bpf.c,$(BUILD)/tests/bpf/%.bpf.o,$(wildcard tests/bpf/*.bpf.c)) \
 	$(patsubst examples/%.bpf.c,$(BUILD)/examples/%.bpf.o,$(wildcard examples/*.bpf.c))
-TEST_PROGRAMS := $(BUILD)/tests/yama-cases $(BUILD)/tests/door-driver \
+TEST_PROGRAMS := $(BUILD)/tests/yama-cases $(BUILD)/tests/hardchroot-cases $(BUILD)/tests/door-driver \
 	$(patsubst tests/programs/%.c,$(BUILD)/tests/%,$(wildcard tests/programs/*.c)) \
 	$(patsubst tests/bench/%.c,$(BUILD)/tests/%,$(wildcard tests/bench/*.c)) $(TEST_BPF)
 
 .PHONY: test-programs
 test-programs: $(TEST_PROGRAMS)
+
+$(BUILD)/tests/hardchroot-cases: $(wildcard policies/hardchroot/cases/*.c policies/hardchroot/cases/*.h) | $(BUILD)/tests
+	$(say) CC $@
+	$(Q)$(CC) $(CFLAGS) $(WARN) -D_GNU_SOURCE -static -o $@ $(filter %.c,$^)
 
 $(BUILD)/tests/yama-cases: $(wildcard policies/yama/cases/*.c policies/yama/cases/*.h) | $(BUILD)/tests
 	$(say) CC $@

@@ -73,7 +73,10 @@ MODULE_IMPORT_NS(BPF_INTERNAL);
 struct knob {
 	struct list_head list;
 	struct bpf_map *map;
-	int *value; /* in the map's element 0 */
+	int *value;		  /* in the map's element 0 */
+	struct bpf_map *seal_map; /* NULL: none */
+	int *seal;
+	int seal_value;
 	int min;
 	int max;
 	int latch;
@@ -92,6 +95,11 @@ struct knob {
  * other callers wait killably. Never taken by a file's reader or writer.
  */
 static DEFINE_MUTEX(door_lock);
+/*
+ * Around each write of a file: a seal is looked at and the value stored with no other file's write
+ * between, which may be the one that seals. Taken before a map's freeze_mutex.
+ */
+static DEFINE_MUTEX(write_lock);
 static LIST_HEAD(knobs);
 static unsigned int knobs_number;
 
@@ -114,22 +122,30 @@ static bool may_become(const struct knob *knob, int old, int value)
 	}
 }
 
-/* Of a frozen map. A BPF program that does the same may come between: its value is not lost. */
+static bool sealed(const struct knob *knob)
+{
+	return knob->seal_map && READ_ONCE(*knob->seal) == knob->seal_value;
+}
+
+/*
+ * Of a frozen map or a sealed knob; @refusal for the other direction. A BPF program that does the
+ * same may come between: its value is not lost.
+ */
 static int knob_tighten(const struct knob *knob, struct ctl_table *table, void *buffer,
-			size_t *lenp, loff_t *ppos)
+			size_t *lenp, loff_t *ppos, int refusal)
 {
 	int old = READ_ONCE(*knob->value), value = old;
 	int err;
 
 	if (!(knob->flags & DIRECTIONS))
-		return -EPERM;
+		return refusal;
 	table->data = &value;
 	err = proc_dointvec_minmax(table, 1, buffer, lenp, ppos);
 	if (err)
 		return err;
 	do {
 		if (!may_become(knob, old, value))
-			return -EPERM;
+			return refusal;
 	} while (!try_cmpxchg(knob->value, &old, value));
 	return 0;
 }
@@ -145,14 +161,18 @@ static int knob_write(const struct knob *knob, struct ctl_table *table, void *bu
 	int latch = knob->latch;
 	int err;
 
+	mutex_lock(&write_lock);
 	mutex_lock(&knob->map->freeze_mutex);
 	if ((knob->flags & CM_DOOR_LATCH) && READ_ONCE(*knob->value) == latch)
 		table->extra1 = table->extra2 = &latch;
 	if (knob->map->frozen)
-		err = knob_tighten(knob, table, buffer, lenp, ppos);
+		err = knob_tighten(knob, table, buffer, lenp, ppos, -EPERM);
+	else if (sealed(knob))
+		err = knob_tighten(knob, table, buffer, lenp, ppos, -EACCES);
 	else
 		err = proc_dointvec_minmax(table, 1, buffer, lenp, ppos);
 	mutex_unlock(&knob->map->freeze_mutex);
+	mutex_unlock(&write_lock);
 	return err;
 }
 
@@ -177,6 +197,8 @@ static int knob_handler(handler_table *entry, int write, void *buffer, size_t *l
 
 static void knob_free(struct knob *knob)
 {
+	if (knob->seal_map)
+		bpf_map_put(knob->seal_map);
 	bpf_map_put(knob->map);
 	kfree(knob);
 }
@@ -308,17 +330,44 @@ static int *map_value(struct bpf_map *map, u32 offset)
 	return element ? (int *)(element + offset) : NULL;
 }
 
+static bool knob_valid(const struct cm_door_knob *wanted)
+{
+	unsigned int directions = hweight32(wanted->flags & DIRECTIONS);
+
+	if ((wanted->flags & ~(CM_DOOR_LATCH | CM_DOOR_SEALED | DIRECTIONS)) || directions > 1 ||
+	    ((wanted->flags & CM_DOOR_SEALED) && !directions))
+		return false;
+	if ((wanted->flags & CM_DOOR_LATCH) &&
+	    (wanted->latch < wanted->min || wanted->latch > wanted->max))
+		return false;
+	return wanted->min <= wanted->max && (wanted->cap == -1 || cap_valid(wanted->cap)) &&
+	       path_valid(wanted->path);
+}
+
+/* A reference on the map, and where in it the integer is. */
+static int take_map(int fd, u32 offset, struct bpf_map **ret, int **ret_value)
+{
+	struct bpf_map *map = map_get_writable(fd);
+	int *value;
+
+	if (IS_ERR(map))
+		return PTR_ERR(map);
+	value = map_value(map, offset);
+	if (!value) {
+		bpf_map_put(map);
+		return -EINVAL;
+	}
+	*ret = map;
+	*ret_value = value;
+	return 0;
+}
+
 static struct knob *knob_new(const struct cm_door_knob *wanted)
 {
 	struct knob *knob;
 	int err;
 
-	if ((wanted->flags & ~(CM_DOOR_LATCH | DIRECTIONS)) ||
-	    hweight32(wanted->flags & DIRECTIONS) > 1 || wanted->min > wanted->max ||
-	    (wanted->cap != -1 && !cap_valid(wanted->cap)) || !path_valid(wanted->path))
-		return ERR_PTR(-EINVAL);
-	if ((wanted->flags & CM_DOOR_LATCH) &&
-	    (wanted->latch < wanted->min || wanted->latch > wanted->max))
+	if (!knob_valid(wanted))
 		return ERR_PTR(-EINVAL);
 
 	knob = kzalloc(sizeof(*knob), GFP_KERNEL_ACCOUNT);
@@ -331,15 +380,14 @@ static struct knob *knob_new(const struct cm_door_knob *wanted)
 	knob->flags = wanted->flags;
 	strscpy(knob->path, wanted->path, sizeof(knob->path));
 
-	knob->map = map_get_writable(wanted->map_fd);
-	if (IS_ERR(knob->map)) {
-		err = PTR_ERR(knob->map);
+	err = take_map(wanted->map_fd, wanted->offset, &knob->map, &knob->value);
+	if (err)
 		goto out_free;
-	}
-	knob->value = map_value(knob->map, wanted->offset);
-	if (!knob->value) {
-		err = -EINVAL;
-		goto out_put;
+	if (wanted->flags & CM_DOOR_SEALED) {
+		knob->seal_value = wanted->seal_value;
+		err = take_map(wanted->seal_fd, wanted->seal_offset, &knob->seal_map, &knob->seal);
+		if (err)
+			goto out_put;
 	}
 	return knob;
 

@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 #define CM_DOOR_DEVICE	  "/dev/checmate"
-#define CM_DOOR_ABI	  1    /* what CM_DOOR_VERSION reports */
+#define CM_DOOR_ABI	  2    /* what CM_DOOR_VERSION reports */
 #define CM_DOOR_PATH_MAX  128  /* with the terminating zero */
 #define CM_DOOR_KNOBS_MAX 1024 /* files at a time; one more gets ENOSPC */
 
@@ -25,6 +25,12 @@
 #define CM_DOOR_UP   (1U << 1) /* the larger value is stricter */
 #define CM_DOOR_DOWN (1U << 2) /* the smaller */
 #define CM_DOOR_BITS (1U << 3) /* the one with more bits, all of the old one's among them */
+/*
+ * .seal_fd and what follows are valid: while the integer at .seal_offset of that map is
+ * .seal_value, the value may only go in its direction, which there must be, and the rest gets
+ * EACCES.
+ */
+#define CM_DOOR_SEALED (1U << 4)
 
 /*
  * A latched knob accepts every value within its bounds until the stored value equals .latch; from
@@ -40,6 +46,9 @@ struct cm_door_knob {
 	__u32 flags;
 	__s32 cap; /* needed to write, in the initial user namespace; -1: file permissions only */
 	char path[CM_DOOR_PATH_MAX]; /* below /proc/sys, as "kernel/yama/ptrace_scope" */
+	__s32 seal_fd;		     /* as .map_fd; may be the same map */
+	__u32 seal_offset;
+	__s32 seal_value;
 };
 
 struct cm_door_path {
@@ -48,7 +57,9 @@ struct cm_door_path {
 
 #define CM_DOOR_KNOB_SIZE_1 160 /* size of the first published cm_door_knob, the least accepted */
 
-_Static_assert(sizeof(struct cm_door_knob) == CM_DOOR_KNOB_SIZE_1, "cm_door_knob has no holes");
+#define CM_DOOR_KNOB_SIZE_2 172 /* from CM_DOOR_ABI 2: with the seal */
+
+_Static_assert(sizeof(struct cm_door_knob) == CM_DOOR_KNOB_SIZE_2, "cm_door_knob has no holes");
 _Static_assert(sizeof(struct cm_door_path) == CM_DOOR_PATH_MAX, "cm_door_path is its path");
 
 #define CM_DOOR_IOC 0xCB

@@ -33,6 +33,7 @@ static const char usage[] =
 	"map\n"
 	"         -p PIN    pin the map     -u PIN   use that map     -r        ... read-only\n"
 	"         -z        freeze the map  -H       hold the map until killed\n"
+	"         -k PIN:OFFSET:VALUE       sealed while that integer is VALUE\n"
 	"       door-driver remove PATH\n"
 	"       door-driver get PIN [OFFSET] | set PIN VALUE [OFFSET]\n"
 	"       door-driver freeze PIN\n"
@@ -160,6 +161,19 @@ int map_int(int fd, unsigned int offset, const int *store)
 	return result;
 }
 
+/* "PIN:OFFSET:VALUE" */
+static void set_seal(struct cm_door_knob *knob, const char *text)
+{
+	char pin[256];
+
+	if (sscanf(text, "%255[^:]:%u:%d", pin, &knob->seal_offset, &knob->seal_value) != 3) {
+		errno = EINVAL;
+		die("%s", text);
+	}
+	knob->seal_fd = open_pin(pin, 0);
+	knob->flags |= CM_DOOR_SEALED;
+}
+
 static int cmd_add(int argc, char **argv)
 {
 	struct {
@@ -171,7 +185,7 @@ static int cmd_add(int argc, char **argv)
 	bool hold = false, freeze = false, read_only = false, ones = false, other = false;
 	int c, initial = 0, map, err;
 
-	while ((c = getopt(argc, argv, "t:v:e:m:o:b:l:c:i:f:s:S:d:p:u:rzH")) != -1) {
+	while ((c = getopt(argc, argv, "t:v:e:m:o:b:l:c:i:f:s:S:d:p:u:k:rzH")) != -1) {
 		long number = optarg ? strtol(optarg, NULL, 0) : 0;
 
 		switch (c) {
@@ -221,6 +235,9 @@ static int cmd_add(int argc, char **argv)
 			break;
 		case 'u':
 			use = optarg;
+			break;
+		case 'k':
+			set_seal(&arg.knob, optarg);
 			break;
 		case 'r':
 			read_only = true;

@@ -115,7 +115,7 @@ knob=/proc/sys/checmate/test/knob
 
 @test "door: the device is root's alone and tells its version" {
 	[[ $(stat -c '%a %u %g' /dev/checmate) == "600 0 0" ]]
-	expect "OK 1" version
+	expect "OK 2" version
 }
 
 @test "door: an unknown ioctl is ENOTTY" {
@@ -254,7 +254,7 @@ knob=/proc/sys/checmate/test/knob
 @test "door: ADD and REMOVE need CAP_SYS_ADMIN in the initial user namespace" {
 	expect OK add -p "$DOOR_PINS/k" checmate/test/knob
 	[[ $(without sys_admin "$DOOR_DRIVER" remove checmate/test/knob) == EPERM ]]
-	[[ $(without sys_admin "$DOOR_DRIVER" version) == "OK 1" ]]
+	[[ $(without sys_admin "$DOOR_DRIVER" version) == "OK 2" ]]
 	[[ $(unshare -U --map-root-user "$DOOR_DRIVER" remove checmate/test/knob) == EPERM ]]
 	[[ -e $knob ]]
 }
@@ -265,10 +265,11 @@ knob=/proc/sys/checmate/test/knob
 	expect E2BIG add -S 200 checmate/test/knob
 	expect E2BIG add -s 5000 checmate/test/knob
 	expect OK add -s 200 -p "$DOOR_PINS/k" checmate/test/knob
+	expect OK add -s 160 checmate/test/first
 }
 
 @test "door: ADD refuses unknown flags, a bad capability and impossible bounds" {
-	expect EINVAL add -f 0x10 checmate/test/knob
+	expect EINVAL add -f 0x20 checmate/test/knob
 	expect EINVAL add -f 0x80000000 checmate/test/knob
 	expect EINVAL add -c -2 checmate/test/knob
 	expect EINVAL add -c 64 checmate/test/knob
@@ -357,6 +358,50 @@ knob=/proc/sys/checmate/test/knob
 	expect EINVAL write "$knob" 4
 	expect "OK 1" write "$knob" 3
 	expect EINVAL add -f 6 checmate/test/other
+}
+
+@test "door: sealed by an integer of another map, a value only goes in its direction, until it is another" {
+	expect OK add -p "$DOOR_PINS/seal" -v 8 -o 4 checmate/test/seal
+	expect OK add -p "$DOOR_PINS/up" -b 0:9 -i 2 -f 2 -k "$DOOR_PINS/seal:4:1" checmate/test/up
+	expect OK add -p "$DOOR_PINS/down" -b 0:9 -i 5 -f 4 -k "$DOOR_PINS/seal:4:1" checmate/test/down
+	expect OK add -p "$DOOR_PINS/bits" -b 0:9 -i 1 -f 8 -k "$DOOR_PINS/seal:4:1" checmate/test/bits
+	expect "OK 1" write "${knob%knob}up" 1
+	expect "OK 1" write "${knob%knob}seal" 2
+	expect "OK 1" write "${knob%knob}up" 0
+	expect "OK 1" write "${knob%knob}up" 2
+	expect "OK 1" write "${knob%knob}seal" 1
+	expect EACCES write "${knob%knob}up" 1
+	expect "OK 1" write "${knob%knob}up" 2
+	expect "OK 0" write "${knob%knob}up" ""
+	expect "OK 1" write "${knob%knob}up" 3
+	expect EINVAL write "${knob%knob}up" 10
+	expect EINVAL write "${knob%knob}up" x
+	expect "OK 3" read "${knob%knob}up"
+	expect EACCES write "${knob%knob}down" 6
+	expect "OK 1" write "${knob%knob}down" 4
+	expect EACCES write "${knob%knob}bits" 2
+	expect "OK 1" write "${knob%knob}bits" 9
+	expect OK freeze "$DOOR_PINS/up"
+	expect EPERM write "${knob%knob}up" 1
+	# The map of a seal stays as long as the file, whoever else is gone.
+	rm "$DOOR_PINS/seal"
+	expect OK remove checmate/test/seal
+	expect EACCES write "${knob%knob}down" 5
+}
+
+@test "door: sealed by an integer of its own map; a seal needs a direction, and a place in an array" {
+	expect OK add -p "$DOOR_PINS/k" -v 8 -o 4 checmate/test/seal
+	expect OK add -u "$DOOR_PINS/k" -f 2 -k "$DOOR_PINS/k:4:1" checmate/test/knob
+	expect "OK 1" write "$knob" 2
+	expect "OK 1" write "$knob" 1
+	expect "OK 1" write "${knob%knob}seal" 1
+	expect EACCES write "$knob" 0
+	expect "OK 1" write "$knob" 2
+	expect EINVAL add -k "$DOOR_PINS/k:4:1" checmate/test/other
+	expect EINVAL add -f 2 -k "$DOOR_PINS/k:8:1" checmate/test/other
+	expect EINVAL add -f 2 -k "$DOOR_PINS/k:2:1" checmate/test/other
+	expect EINVAL add -f 0x12 checmate/test/other
+	[[ ! -e ${knob%knob}other ]]
 }
 
 @test "door: a second ADD of a path is EEXIST and leaves the first alone" {
