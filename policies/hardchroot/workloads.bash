@@ -14,8 +14,16 @@ declare -A settings=(
 )
 
 # with_profile NAME: the pack is in force, for the whole guest. CHECMATE_HARDCHROOT=off leaves it out,
-# to see whether a workload works at all; "permissive" shows what all its rules would refuse.
+# to see whether a workload works at all; "permissive" shows what all its rules would refuse. It stays
+# so for the next test: loading it takes an emulated CPU longer than most tests.
 with_profile() {
+	[[ $(cat "$BATS_FILE_TMPDIR/profile" 2>/dev/null) != "$1" ]] || return 0
+	withdraw
+	enable_profile "$1"
+	echo "$1" >"$BATS_FILE_TMPDIR/profile"
+}
+
+enable_profile() {
 	case ${CHECMATE_HARDCHROOT:-} in
 	off) return ;;
 	permissive)
@@ -34,15 +42,18 @@ with_profile() {
 }
 
 # A workload that failed shows what was refused.
+show_refusals() {
+	[[ -e $pins/packs/hardchroot ]] || return 0
+	command checmate events >"$BATS_TEST_TMPDIR/events"
+	[[ ${BATS_TEST_COMPLETED:-} ]] || cat "$BATS_TEST_TMPDIR/events"
+	[[ ${CHECMATE_HARDCHROOT:-} != permissive ]] || {
+		echo "# $BATS_TEST_DESCRIPTION"
+		sed 's/^/# /' "$BATS_TEST_TMPDIR/events"
+	} >&3
+}
+
 withdraw() {
 	local pack
-	if [[ -e $pins/packs/hardchroot ]]; then
-		[[ ${BATS_TEST_COMPLETED:-} ]] || command checmate events
-		[[ ${CHECMATE_HARDCHROOT:-} != permissive ]] || {
-			echo "# $BATS_TEST_DESCRIPTION"
-			command checmate events | sed 's/^/# /'
-		} >&3
-	fi
 	for pack in hardchroot_lookup hardchroot; do
 		[[ ! -e $pins/packs/$pack ]] || checmate 0 disable "$pack"
 	done

@@ -13,11 +13,12 @@ setup_file() {
 }
 
 teardown() {
-	withdraw
+	show_refusals
 	clean
 }
 
 teardown_file() {
+	withdraw
 	assert_nothing_left
 	equal "what runs and is mounted" "$(<"$BATS_FILE_TMPDIR/running")" "$(running)"
 }
