@@ -6,13 +6,6 @@ here=$top/policies/hardchroot
 work=$programs/chroot-work
 tree=$("$top/tests/vm/tree" path 2>/dev/null) || tree=
 
-# The profiles, until the pack itself has them: what differs from the knobs' own values.
-declare -A settings=(
-	[service]=''
-	[build]='deny_chmod=0 deny_mount=0 mknod_allow=1 caps=0'
-	[desktop]=''
-)
-
 # with_profile NAME: the pack is in force, for the whole guest. CHECMATE_HARDCHROOT=off leaves it out,
 # to see whether a workload works at all; "permissive" shows what all its rules would refuse. It stays
 # so for the next test: loading it takes an emulated CPU longer than most tests.
@@ -32,13 +25,7 @@ enable_profile() {
 		return
 		;;
 	esac
-	if command checmate list | grep -q '^hardchroot .*'"$1"; then
-		checmate 0 enable hardchroot --profile "$1"
-		return
-	fi
-	# shellcheck disable=SC2086 # word by word
-	checmate 0 enable hardchroot ${settings[$1]}
-	[[ $1 != service ]] || checmate 0 enable hardchroot_lookup
+	checmate 0 enable hardchroot --profile "$1"
 }
 
 # A workload that failed shows what was refused.
