@@ -89,11 +89,18 @@ static __always_inline enum call call_32(__u32 number, __u64 argument)
 	}
 }
 
+static __always_inline __u32 current_number(void)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(cm_current());
+
+	return BPF_CORE_READ(regs, orig_ax);
+}
+
 __noinline enum call current_call(void)
 {
 	struct task_struct *task = cm_current();
 	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	__u32 number = BPF_CORE_READ(regs, orig_ax);
+	__u32 number = current_number();
 
 	if (BPF_CORE_READ(task, thread_info.status) & TS_COMPAT)
 		return call_32(number, BPF_CORE_READ(regs, bx));
@@ -101,6 +108,11 @@ __noinline enum call current_call(void)
 }
 
 #else
+
+static __always_inline __u32 current_number(void)
+{
+	return -1;
+}
 
 static __always_inline enum call current_call(void)
 {

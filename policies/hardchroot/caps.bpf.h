@@ -102,7 +102,8 @@ CM_HOOK_FULL(capable, const struct cred *cred, struct user_namespace *namespace,
 		cm_count(capable, CM_COUNT_DENIED);
 		return -EPERM;
 	}
-	return refuse_by(rule, EPERM, "capable", &root, cm_u64("cap", cap));
+	return refuse_by(rule, EPERM, "capable", &root, cm_u64("cap", cap),
+			 cm_u64("syscall", current_number()));
 }
 
 /* The pack's own maps could be had by their numbers. */

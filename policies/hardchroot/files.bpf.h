@@ -6,9 +6,8 @@
 #ifndef FILES_BPF_H
 #define FILES_BPF_H
 
-#define FMODE_WRITE   0x2
-#define FMODE_PATH    0x4000
-#define FMODE_BACKING 0x2000000 /* the file below an overlay's, opened by the overlay (6.8) */
+#define FMODE_WRITE 0x2
+#define FMODE_PATH  0x4000
 
 #define S_IFMT	0170000
 #define S_IFDIR 0040000
@@ -30,6 +29,21 @@
 
 /* A mount of the kernel's own, for what has no path: pipes, sockets, memfd_create(2). */
 #define MNT_NS_INTERNAL ((__u64)-22)
+
+/*
+ * FMODE_BACKING: the file in a layer that overlayfs opens for one of its own. The bit came with 6.5
+ * and moved with 6.14, when fanotify's own files got the old one.
+ */
+extern int LINUX_KERNEL_VERSION __kconfig;
+
+#define VERSION(MAJOR, MINOR) ((MAJOR) << 16 | (MINOR) << 8)
+
+static __always_inline bool is_in_layer(const struct file *file)
+{
+	if (LINUX_KERNEL_VERSION < VERSION(6, 5))
+		return false;
+	return file->f_mode & (LINUX_KERNEL_VERSION < VERSION(6, 14) ? 1 << 25 : 1 << 24);
+}
 
 static __always_inline bool has_no_path(const struct cm_place *place)
 {
@@ -88,7 +102,7 @@ CM_HOOK_FULL(file_open, struct file *file)
 	struct rule rule;
 	__u64 magic;
 
-	if (file->f_mode & FMODE_BACKING || !find_jail(&root))
+	if (is_in_layer(file) || !find_jail(&root))
 		return CM_ALLOW;
 	place = cm_place_of(&file->f_path);
 	magic = BPF_CORE_READ(file, f_inode, i_sb, s_magic);
