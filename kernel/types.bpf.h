@@ -193,6 +193,7 @@ struct task_struct {
 	struct pid *thread_pid;
 	struct hlist_node pid_links[4];
 	__u64 start_boottime;
+	__u64 self_exec_id;
 	const struct cred *real_cred;
 	const struct cred *cred;
 	char comm[16];

@@ -10,6 +10,7 @@ demo: deps ## show the main job in a guest without Yama: one command from a bare
 .PHONY: test
 test: deps ## run every test in guests of all supported kernels
 	$(Q)tests/vm/kernel fetch
+	$(Q)tests/vm/tree fetch
 	$(Q)$(MAKE) all module-guests test-programs
 	$(Q)tests/run
 
@@ -22,6 +23,7 @@ bench: deps ## count instructions and write tests/bench/RESULTS.md
 .PHONY: soak
 soak: deps ## the long versions of the tests, by hand
 	$(Q)tests/vm/kernel fetch
+	$(Q)tests/vm/tree fetch
 	$(Q)$(MAKE) all module-guests test-programs
 	$(Q)CHECMATE_SOAK=1 tests/run
 

@@ -14,6 +14,7 @@ enum call {
 	CALL_MOUNT,  /* mounts something, changes or makes a mount, or a namespace of mounts */
 	CALL_SETNS,  /* enters a namespace, and takes its root */
 	CALL_HANDLE, /* opens a file by its handle */
+	CALL_CHROOT, /* chroot(2) */
 	CALL_UNKNOWN,
 };
 
@@ -52,6 +53,8 @@ static __always_inline enum call common_call(__u32 number)
 static __always_inline enum call call_64(__u32 number, __u64 argument)
 {
 	switch (number) {
+	case 161:
+		return CALL_CHROOT;
 	case 155: /* pivot_root */
 	case 165: /* mount */
 	case 166: /* umount2 */

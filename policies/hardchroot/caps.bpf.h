@@ -46,9 +46,20 @@ enum {
 
 #define CAP_OPT_NOAUDIT 2 /* only a question, whose answer decides nothing important */
 
+/*
+ * overlayfs asks with the capabilities of whoever mounted it, to keep what it notes of a file in
+ * attributes that only SYS_ADMIN may set.
+ */
+static __always_inline bool is_overlay(int cap)
+{
+	struct task_struct *task = cm_current();
+
+	return cap == CAP_SYS_ADMIN && task->cred != task->real_cred;
+}
+
 static __always_inline bool is_system_cap(int cap, const struct user_namespace *namespace)
 {
-	if (!(BIT(cap & 63) & SYSTEM_CAPS))
+	if (!(BIT(cap & 63) & SYSTEM_CAPS) || is_overlay(cap))
 		return false;
 	return !namespace->level || cm_knob(caps_scope);
 }

@@ -4,6 +4,7 @@
  *root directory as grsecurity's chroot restrictions allowed, on hooks that every kernel has.
  *
  *	files.bpf.h	what is opened, named or handed over must be below the root
+ *	undo.bpf.h	the way back out, for rpm
  *	mounts.bpf.h	mounts, namespaces, and chroot(2) itself
  *	caps.bpf.h	capabilities, and the calls that only the hook `capable` sees
  *	tasks.bpf.h	processes outside
@@ -53,6 +54,9 @@ CM_KNOB(mknod_allow, "kernel/hardchroot/mknod_allow", .min = 0, .max = 1, .init 
 #include "jail.bpf.h"
 #include "makers.bpf.h"
 
+CM_KNOB(undo, "kernel/hardchroot/undo", .min = 0, .max = 1, .init = 0, .cap = -1,
+	.strictest = CM_STRICTEST_MIN,
+	.help = "1: a task may leave by chroot(\".\") what it entered itself, as rpm does");
 CM_KNOB(lock, "kernel/hardchroot/lock", .alias = "kernel/grsecurity/grsec_lock", .min = 0, .max = 1,
 	.init = 0, .flags = CM_KNOB_LATCH | CM_KNOB_SEAL, .latch = 1, .cap = -1,
 	.help = "1: nothing of this pack is loosened (lasts until reboot)");
@@ -92,6 +96,7 @@ struct rule {
  */
 #define is_concerned(KNOB, ROOT) (cm_ceiling(KNOB) && is_jailed(ROOT))
 
+#include "undo.bpf.h"
 #include "files.bpf.h"
 #include "mounts.bpf.h"
 #include "caps.bpf.h"

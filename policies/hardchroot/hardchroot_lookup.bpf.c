@@ -16,8 +16,10 @@ CM_KNOB(lookup_mode, "kernel/hardchroot/lookup_mode", .min = 0, .max = 1, .init 
 	.help = "0 object: what is opened or named is judged; 1 full: each directory on the way "
 		"too");
 
+#include "call.bpf.h"
 #include "jail.bpf.h"
 #include "reach.bpf.h"
+#include "undo.bpf.h"
 
 #define MAY_CHDIR 0x40
 #define S_IFMT	  0170000
@@ -47,6 +49,16 @@ static __always_inline bool is_search_outside(struct task_struct *task, struct i
 	return !cm_is_below(ret_place, root);
 }
 
+/* chroot(".") on the way back: the directory it is about is searched and entered. */
+static __noinline bool is_undoing(const struct inode *inode)
+{
+	struct cm_place cwd = cwd_of(cm_current());
+	struct dentry *dentry = (struct dentry *)cwd.dentry;
+
+	return BPF_CORE_READ(dentry, d_inode) == inode && is_way_back(&cwd) &&
+	       current_call() == CALL_CHROOT;
+}
+
 CM_HOOK_FULL(inode_permission, struct inode *inode, int mask)
 {
 	struct task_struct *task = cm_current();
@@ -61,7 +73,9 @@ CM_HOOK_FULL(inode_permission, struct inode *inode, int mask)
 			return CM_ALLOW;
 		place = (struct cm_place){ .dentry = name_of(inode), .mount = root.mount };
 		error = EPERM;
-	} else if (!is_search_outside(task, inode, &root, &place)) {
+		if (is_undoing(inode))
+			return CM_ALLOW;
+	} else if (!is_search_outside(task, inode, &root, &place) || is_undoing(inode)) {
 		return CM_ALLOW;
 	}
 	return cm_deny_for(cm_value_of(cm_own_scope(), lookup_mode), error, "lookup.search",

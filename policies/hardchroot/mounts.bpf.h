@@ -63,6 +63,21 @@ CM_HOOK(task_alloc, struct task_struct *task, __u64 clone_flags)
 	return refuse(deny_mount, EPERM, "mount.clone", &root);
 }
 
+static __noinline void remember_origin(void)
+{
+	struct task_struct *task = cm_current();
+	struct origin origin = origin_of(task);
+	__u64 key = (__u64)task;
+
+	origin.root = root_of(task);
+	bpf_map_update_elem(&hardchroot_origins, &key, &origin, BPF_ANY);
+}
+
+static __always_inline bool may_go_back(const struct cm_place *place)
+{
+	return cm_knob(undo) && is_way_back(place);
+}
+
 /* Deeper is allowed. The working directory stays where it is: see enforce_chdir. */
 CM_HOOK(path_chroot, const struct path *path)
 {
@@ -70,6 +85,8 @@ CM_HOOK(path_chroot, const struct path *path)
 	struct rule rule;
 
 	if (is_concerned(deny_chroot, &root) && !cm_is_below(&place, &root)) {
+		if (may_go_back(&place))
+			return CM_ALLOW;
 		rule = rule_of(deny_chroot);
 	} else if (cm_ceiling(enforce_chdir) > 1 && has_left_cwd(&place)) {
 		root = place;
@@ -77,6 +94,8 @@ CM_HOOK(path_chroot, const struct path *path)
 		rule.value.enforced = rule.value.enforced > 1;
 		rule.value.shadow = rule.value.shadow > 1;
 	} else {
+		if (cm_knob(undo))
+			remember_origin();
 		return CM_ALLOW;
 	}
 	return refuse_by(rule, EPERM, "mount.chroot", &root, cm_path("path", &place));

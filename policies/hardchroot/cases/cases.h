@@ -44,6 +44,10 @@ extern const struct row signal_rows[];
 extern const struct row ipc_rows[];
 extern const struct row admin_rows[];
 extern const struct row kernel_rows[];
+extern const struct row undo_rows[];
+extern const struct row race_rows[];
+
+int race_seconds(void);
 
 /* What the processes of a row share. */
 struct shared {

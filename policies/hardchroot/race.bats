@@ -1,0 +1,51 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck disable=SC2154 # helpers.bash and bats set them
+# Nobody gets out of a jail while it changes: programs that race on two CPUs, cases/race.c.
+
+load ../../tests/helpers
+
+cases=$programs/hardchroot-cases
+
+teardown() {
+	for pack in hardchroot_lookup hardchroot; do
+		[[ ! -e $pins/packs/$pack ]] || command checmate disable "$pack"
+	done
+}
+
+# race ID SECONDS: into $tried and $escaped
+race() {
+	local line
+	line=$(CHECMATE_RACE_SECONDS=$2 "$cases" run "$1")
+	[[ $line =~ ^"$1 tried="([0-9]+)" escaped="([0-9]+)$ ]] || fail "$1" "two numbers" "$line"
+	tried=${BASH_REMATCH[1]} escaped=${BASH_REMATCH[2]}
+	echo "# $1: $tried attempts, $escaped escapes" >&3
+	((tried > 100)) || fail "attempts of $1" "many" "$tried"
+}
+
+# bats test_tags=parallel
+@test "without the pack both races are lost" {
+	race R01 2
+	((escaped)) || fail "R01" "escapes" "none"
+	race R02 2
+	((escaped)) || fail "R02" "escapes" "none"
+}
+
+# bats test_tags=parallel
+@test "rename/exchange against lookups, and chroot against opens: object mode" {
+	checmate 0 enable hardchroot
+	race R01 20
+	equal "escapes by rename" 0 "$escaped"
+	race R02 5
+	equal "escapes by chroot" 0 "$escaped"
+}
+
+# bats test_tags=parallel
+@test "rename/exchange against lookups, and chroot against opens: full mode" {
+	checmate 0 enable hardchroot
+	checmate 0 enable hardchroot_lookup
+	race R01 20
+	equal "escapes by rename" 0 "$escaped"
+	race R02 5
+	equal "escapes by chroot" 0 "$escaped"
+}
