@@ -53,9 +53,9 @@ $(BUILD)/tests/%: tests/programs/%.c | $(BUILD)/tests
 	$(say) CC $@
 	$(Q)$(CC) $(CFLAGS) $(WARN) -D_GNU_SOURCE -pthread -static -o $@ $<
 
-$(BUILD)/tests/%: tests/bench/%.c $(BUILD)/libchecmate.a | $(BUILD)/tests
+$(BUILD)/tests/%: tests/bench/%.c tests/bench/count.h $(BUILD)/libchecmate.a | $(BUILD)/tests
 	$(say) CC $@
-	$(Q)$(CC) $(CFLAGS) $(WARN) -D_GNU_SOURCE -Ikernel -Iloader -o $@ $^ $(lib_libs)
+	$(Q)$(CC) $(CFLAGS) $(WARN) -D_GNU_SOURCE -Ikernel -Iloader -o $@ $(filter-out %.h,$^) $(lib_libs)
 
 $(BUILD)/tests/bpf/%.bpf.o: tests/bpf/%.bpf.c tests/bpf/refuse.bpf.c $(wildcard kernel/*.h) | $(BUILD)/tests/bpf
 	$(say) BPF $@

@@ -15,7 +15,6 @@
  */
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -23,17 +22,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SAMPLES 4001
-#define WARM_UP 100
+#include "count.h"
 
-/* Above 4095, so that the tree of pids has three levels whatever ran before. */
-#define FIRST_PID 8000
+#define SAMPLES 4001
 
 enum relation {
 	CHILD,
@@ -52,15 +48,6 @@ struct options {
 };
 
 static char byte = 1; /* what is read: in the same place in both, and touched in both */
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		err(1, "%s", path);
-	close(fd);
-}
 
 static void join(const char *cgroup)
 {
@@ -126,49 +113,6 @@ static pid_t start_target(const struct options *options)
 	return pid;
 }
 
-/*
- * Where instructions are counted, this clock is the count. clock_gettime(2) is no match: its code
- * takes a few instructions more now and then, when the second changes.
- */
-static inline uint64_t now(void)
-{
-	return __builtin_ia32_rdtsc();
-}
-
-#define NOPS  1000
-#define TRIES 10
-
-/* Refuses a machine where the counter is a clock. A timer may fire in one try, not in all. */
-static void check_counter(void)
-{
-	uint64_t begin, with = 0, without = 0;
-	int i;
-
-	for (i = 0; i < TRIES && with - without != NOPS; i++) {
-		begin = now();
-		without = now() - begin;
-		begin = now();
-		__asm__ volatile(".rept %c0\n\tnop\n\t.endr" : : "i"(NOPS));
-		with = now() - begin;
-	}
-	if (with - without != NOPS)
-		errx(1, "%d instructions are counted as %lld: run this with tests/vm/run -i", NOPS,
-		     (long long)(with - without));
-}
-
-static int by_value(const void *a, const void *b)
-{
-	const uint64_t *x = a, *y = b;
-
-	return *x < *y ? -1 : *x > *y;
-}
-
-static uint64_t median(uint64_t *samples)
-{
-	qsort(samples, SAMPLES, sizeof(*samples), by_value);
-	return samples[SAMPLES / 2];
-}
-
 static uint64_t samples[SAMPLES];
 
 static void measure(const struct options *options, pid_t target)
@@ -190,12 +134,12 @@ static void measure(const struct options *options, pid_t target)
 			errx(1, "process_vm_readv returned %ld (%s), not what was expected", ret,
 			     ret < 0 ? strerror(errno) : "no error");
 	}
-	call = median(samples);
+	call = median(samples, SAMPLES);
 	for (i = -WARM_UP; i < SAMPLES; i++) {
 		begin = now();
 		samples[i < 0 ? 0 : i] = now() - begin;
 	}
-	empty = median(samples);
+	empty = median(samples, SAMPLES);
 	printf("%llu\n", (unsigned long long)(call - empty));
 }
 
@@ -262,18 +206,11 @@ int main(int argc, char **argv)
 {
 	struct options options = { .uid = 1000 };
 	pid_t caller, sibling = 0;
-	char text[16];
 
 	parse(argc, argv, &options);
-	if (!(personality(0xffffffff) & ADDR_NO_RANDOMIZE)) {
-		personality(ADDR_NO_RANDOMIZE);
-		execv("/proc/self/exe", argv);
-		err(1, "/proc/self/exe");
-	}
+	hold_still(argv);
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1))
 		err(1, "prctl");
-	snprintf(text, sizeof(text), "%d", FIRST_PID);
-	write_file("/proc/sys/kernel/ns_last_pid", text);
 	if (options.target == SIBLING)
 		sibling = start_target(&options);
 	caller = start();

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs a command while the bare machinery is attached to the hook ptrace_access_check, and nothing
- * of it before or after: what a policy costs is counted above that.
+ * Runs a command while the bare machinery is attached to a hook, and nothing of it before or
+ * after: what a policy costs is counted above that.
  *
- *	bench-floor [POLICY.bpf.o...] -- COMMAND [ARG...]
+ *	bench-floor HOOK [POLICY.bpf.o...] -- COMMAND [ARG...]
  *
  * The policies are asked in that order; without one the chain is empty. Nothing is pinned.
  */
 #include <err.h>
 #include <errno.h>
-#include <string.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,8 +20,6 @@
 #include <bpf/libbpf.h>
 
 #include "internal.h"
-
-#define HOOK "ptrace_access_check"
 
 static struct bpf_object *open_object(const char *path)
 {
@@ -49,12 +48,12 @@ static int program(struct bpf_object *object, const char *name)
 }
 
 /* Attaches the loader's own dispatcher; returns its chain. */
-static int attach_dispatcher(void)
+static int attach_dispatcher(const char *name)
 {
-	int hook = libbpf_find_vmlinux_btf_id(HOOK, BPF_LSM_MAC), chain, dispatcher;
+	int hook = libbpf_find_vmlinux_btf_id(name, BPF_LSM_MAC), chain, dispatcher;
 
 	if (hook < 0)
-		errx(1, "no hook " HOOK);
+		errx(1, "no hook %s", name);
 	chain = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "chain", 4, 4, 1, NULL);
 	dispatcher = cm_chain_dispatcher(chain, hook);
 	if (chain < 0 || dispatcher < 0 || bpf_raw_tracepoint_open(NULL, dispatcher) < 0)
@@ -63,23 +62,27 @@ static int attach_dispatcher(void)
 }
 
 /* Behind what has @chain for its next; returns the policy's own. */
-static int put_policy(const char *path, int chain)
+static int put_policy(const char *path, const char *hook, int chain)
 {
 	struct bpf_object *object = open_object(path);
-	struct bpf_map *next = bpf_object__find_map_by_name(object, "cm_next__" HOOK);
 	struct bpf_program *found = NULL;
+	char rule[64], next[64];
+	struct bpf_map *map;
 	__u32 zero = 0;
 	int fd;
 
+	snprintf(rule, sizeof(rule), "cm_%s", hook);
+	snprintf(next, sizeof(next), "cm_next__%s", hook);
 	bpf_object__for_each_program(found, object)
-		bpf_program__set_autoload(found, !strcmp(bpf_program__name(found), "cm_" HOOK));
+		bpf_program__set_autoload(found, !strcmp(bpf_program__name(found), rule));
 	load(object);
-	fd = program(object, "cm_" HOOK);
+	fd = program(object, rule);
 	if (bpf_map_update_elem(chain, &zero, &fd, BPF_ANY))
 		err(1, "cannot put %s into the chain", path);
-	if (!next)
-		errx(1, "%s has no rule for " HOOK, path);
-	return bpf_map__fd(next);
+	map = bpf_object__find_map_by_name(object, next);
+	if (!map)
+		errx(1, "%s has no rule for %s", path, hook);
+	return bpf_map__fd(map);
 }
 
 static int run(char **command)
@@ -101,14 +104,14 @@ static int run(char **command)
 
 int main(int argc, char **argv)
 {
-	int separator = 1, chain, i;
+	int separator = 2, chain, i;
 
 	while (separator < argc && strcmp(argv[separator], "--"))
 		separator++;
 	if (separator + 1 >= argc)
-		errx(2, "usage: bench-floor [POLICY.bpf.o...] -- COMMAND [ARG...]");
-	chain = attach_dispatcher();
-	for (i = 1; i < separator; i++)
-		chain = put_policy(argv[i], chain);
+		errx(2, "usage: bench-floor HOOK [POLICY.bpf.o...] -- COMMAND [ARG...]");
+	chain = attach_dispatcher(argv[1]);
+	for (i = 2; i < separator; i++)
+		chain = put_policy(argv[i], argv[1], chain);
 	return run(argv + separator + 1);
 }
