@@ -1,11 +1,13 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck disable=SC2154 # helpers.bash and bats set them
-# Nobody gets out of a jail while it changes: programs that race on two CPUs, cases/race.c.
+# Nobody gets out of a jail while it changes: programs that race on two CPUs, cases/race.c. For 20 s
+# each with CHECMATE_SOAK=1.
 
 load ../../tests/helpers
 
 cases=$programs/hardchroot-cases
+seconds=$([[ ${CHECMATE_SOAK:-} ]] && echo 20 || echo 4)
 
 teardown() {
 	for pack in hardchroot_lookup hardchroot; do
@@ -34,9 +36,9 @@ race() {
 # bats test_tags=parallel
 @test "rename/exchange against lookups, and chroot against opens: object mode" {
 	checmate 0 enable hardchroot
-	race R01 20
+	race R01 "$seconds"
 	equal "escapes by rename" 0 "$escaped"
-	race R02 5
+	race R02 "$seconds"
 	equal "escapes by chroot" 0 "$escaped"
 }
 
@@ -44,8 +46,8 @@ race() {
 @test "rename/exchange against lookups, and chroot against opens: full mode" {
 	checmate 0 enable hardchroot
 	checmate 0 enable hardchroot_lookup
-	race R01 20
+	race R01 "$seconds"
 	equal "escapes by rename" 0 "$escaped"
-	race R02 5
+	race R02 "$seconds"
 	equal "escapes by chroot" 0 "$escaped"
 }
