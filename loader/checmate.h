@@ -240,13 +240,18 @@ struct cm_packs {
 	struct cm_pack_info *packs;
 };
 
+enum cm_packs_which {
+	CM_PACKS_ALL,	  /* every pack this library knows, too */
+	CM_PACKS_ENABLED, /* those in force alone: no other object is read */
+};
+
 /*
- * cm_packs_get - every pack this library knows and what is in force
+ * cm_packs_get - packs, and what of them is in force
  * @ret: release with cm_packs_free()
  *
  * cm_notice() then says if none of it is asked, because the kernel's function tracer is off.
  */
-int cm_packs_get(struct cm *cm, struct cm_packs **ret);
+int cm_packs_get(struct cm *cm, enum cm_packs_which which, struct cm_packs **ret);
 void cm_packs_free(struct cm_packs *packs);
 
 /* The policies on a hook, in the order in which the kernel asks them. */

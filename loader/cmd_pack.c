@@ -85,7 +85,7 @@ enum cli_status cmd_list(const struct cli *cli)
 
 	err = cm_open(0, &cm);
 	if (!err)
-		err = cm_packs_get(cm, &packs);
+		err = cm_packs_get(cm, CM_PACKS_ALL, &packs);
 	if (err)
 		return cli_done(cm, err);
 	if (cli_given(cli, CLI_JSON)) {
@@ -195,7 +195,7 @@ enum cli_status cmd_status(const struct cli *cli)
 
 	err = cm_open(0, &cm);
 	if (!err)
-		err = cm_packs_get(cm, &packs);
+		err = cm_packs_get(cm, CM_PACKS_ENABLED, &packs);
 	if (err)
 		return cli_done(cm, err);
 	if (!cli_given(cli, CLI_JSON)) {

@@ -224,7 +224,7 @@ enum cli_status cmd_show(const struct cli *cli)
 
 	err = cm_open(0, &cm);
 	if (!err)
-		err = cm_packs_get(cm, &packs);
+		err = cm_packs_get(cm, CM_PACKS_ALL, &packs);
 	if (!err)
 		err = cm_order_get(cm, NULL, NULL, &orders, &shown.nr_orders);
 	if (!err)

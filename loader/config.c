@@ -277,7 +277,7 @@ int cm_config_read(struct cm *cm, struct cm_config **ret)
 	_cleanup_config_ struct cm_config *config = calloc(1, sizeof(*config));
 	struct cm_packs *packs;
 	size_t i;
-	int err = cm_packs_get(cm, &packs);
+	int err = cm_packs_get(cm, CM_PACKS_ENABLED, &packs);
 
 	if (err)
 		return err;

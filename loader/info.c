@@ -181,7 +181,7 @@ static int by_name(const void *a, const void *b)
 		      ((const struct cm_pack_info *)b)->decl->name);
 }
 
-int cm_packs_get(struct cm *cm, struct cm_packs **ret)
+int cm_packs_get(struct cm *cm, enum cm_packs_which which, struct cm_packs **ret)
 {
 	struct list *list = calloc(1, sizeof(*list));
 	const struct cm_builtin *builtin;
@@ -190,7 +190,7 @@ int cm_packs_get(struct cm *cm, struct cm_packs **ret)
 	if (!list)
 		return cm_fail(cm, -ENOMEM, "out of memory");
 	err = cm_pack_each(cm, add_pack, list);
-	for (builtin = cm_builtin_packs; !err && builtin->name; builtin++)
+	for (builtin = cm_builtin_packs; !err && which == CM_PACKS_ALL && builtin->name; builtin++)
 		err = add_pack(cm, builtin->name, list);
 	if (err) {
 		cm_packs_free(&list->packs);

@@ -91,6 +91,7 @@ static int find_knob(struct cm *cm, const char *name, struct cm_pack **ret,
 	int err;
 
 	err = cm_pack_each(cm, search_object, &search);
+	/* Not enabled: only to say so. */
 	for (builtin = cm_builtin_packs; !err && builtin->name; builtin++)
 		err = search_object(cm, builtin->name, &search);
 	object = search.found;

@@ -428,8 +428,8 @@ change() {
 	enable outer 1
 	new_cgroup outer/inner/in
 	matrix outer/inner/in ""
-	ask "watch 10"
-	end=$((SECONDS + 9))
+	ask "watch 6"
+	end=$((SECONDS + 5))
 	while ((SECONDS < end)); do
 		n=$((n + 1))
 		enable outer/inner 0
@@ -451,8 +451,8 @@ change() {
 	enable outer 1
 	enable outer/inner 0
 	matrix outer/inner ""
-	ask "watch 10"
-	end=$((SECONDS + 9))
+	ask "watch 6"
+	end=$((SECONDS + 5))
 	while ((SECONDS < end)); do # one of the two is always at 1 or more
 		value outer/inner 2
 		value outer 0

@@ -134,7 +134,7 @@ CM_SYSCTL(call)
 
 /*
  * A descriptor that another process gives. Regular files pass: programs split in a jailed and a
- * free part hand them over. A ring of io_uring works with the root of whoever made it.
+ * free part hand them over.
  */
 CM_HOOK(file_receive, struct file *file)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Hardchroot: what may a task do that has been locked in by chroot(2)? As little outside of its
- *root directory as grsecurity's chroot restrictions allowed, on hooks that every kernel has.
+ * Hardchroot: what may a task do that is locked in by chroot(2)? Outside of its root directory as
+ * little as grsecurity's chroot restrictions allowed, on hooks that every kernel has.
  *
  *	files.bpf.h	what is opened, named or handed over must be below the root
  *	undo.bpf.h	the way back out, for rpm
@@ -51,9 +51,6 @@ CM_KNOB(mknod_allow, "kernel/hardchroot/mknod_allow", .min = 0, .max = 1, .init 
 	.strictest = CM_STRICTEST_MIN,
 	.help = "deny_mknod lets through: 0 nothing, 1 null, zero, full, random, urandom, tty");
 
-#include "jail.bpf.h"
-#include "makers.bpf.h"
-
 CM_KNOB(undo, "kernel/hardchroot/undo", .min = 0, .max = 1, .init = 0, .cap = -1,
 	.strictest = CM_STRICTEST_MIN,
 	.help = "1: a task may leave by chroot(\".\") what it entered itself, as rpm does");
@@ -67,6 +64,9 @@ CM_PROFILE(build, "deny_mount=0 deny_chmod=0 mknod_allow=1 caps=0",
 	   .help = "package builds and installations in a chroot");
 CM_PROFILE(desktop, "findtask=0 restrict_nice=0",
 	   .help = "browsers and helpers that lock themselves in");
+
+#include "jail.bpf.h"
+#include "makers.bpf.h"
 
 /* A knob's value where the caller is, and its name: the reason of a refusal. */
 struct rule {
@@ -92,8 +92,7 @@ struct rule {
 		refuse_by(rule_, ERROR, ACTION, ROOT, ##FIELDS);                                   \
 	})
 
-/* The rule of most hooks here: nothing, unless the knob is set anywhere and the caller is jailed.
- */
+/* The rule of most hooks: nothing, unless the knob is set anywhere and the caller is jailed. */
 #define is_concerned(KNOB, ROOT) (cm_ceiling(KNOB) && is_jailed(ROOT))
 
 #include "undo.bpf.h"

@@ -117,7 +117,8 @@ __noinline bool find_jail(struct cm_place *root)
 		return false;
 	if (!is_visible_root(task, *root))
 		return true;
-	if (!home.mnt)
+	/* Not known yet; or another one by now, since switch_root(8). */
+	if (!home.mnt || home.namespace == (__u64)BPF_CORE_READ(task, nsproxy, mnt_ns))
 		remember_home();
 	return false;
 }
