@@ -10,7 +10,6 @@ demo: deps ## show the main job in a guest without Yama: one command from a bare
 .PHONY: test
 test: deps ## run every test in guests of all supported kernels
 	$(Q)tests/vm/kernel fetch
-	$(Q)tests/vm/tree fetch
 	$(Q)$(MAKE) all module-guests test-programs
 	$(Q)tests/run
 
