@@ -66,7 +66,7 @@ untraced chain answer
 	checmate 0 load "$refuse"
 	answer EUSERS
 	checmate 0 list
-	[[ $output =~ refuse\ +enabled\ +Is\ it\ asked\ at\ all\? ]]
+	[[ $output =~ refuse\ +enabled\ +-\ +Is\ it\ asked\ at\ all\? ]]
 	checmate 0 get kernel.refuse.on
 	equal "get" "kernel.refuse.on = 1" "$output"
 	checmate 0 set kernel.refuse.on=0
