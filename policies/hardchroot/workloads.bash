@@ -42,7 +42,7 @@ show_refusals() {
 withdraw() {
 	local pack
 	for pack in hardchroot_lookup hardchroot; do
-		[[ ! -e $pins/packs/$pack ]] || checmate 0 disable "$pack"
+		[[ ! -e $pins/packs/$pack ]] || command checmate disable "$pack"
 	done
 }
 
