@@ -16,11 +16,6 @@ teardown_file() {
 
 verbs=(doctor list status enable disable load unload replace order show get set mode lock events stats version help)
 
-# json FILTER: holds for $output
-json() {
-	jq -e "$1" <<<"$output" >/dev/null || fail "the JSON output" "$1" "$output"
-}
-
 # misuse ARG...: refused with a pointer to the help, with nothing on standard output
 misuse() {
 	checmate 2 "$@"

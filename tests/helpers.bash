@@ -70,6 +70,11 @@ refused() {
 	equal "output of checmate $*" "" "$output"
 }
 
+# json FILTER: holds for $output
+json() {
+	jq -e "$1" <<<"$output" >/dev/null || fail "the JSON output" "$1" "$output"
+}
+
 # value WANTED [CGROUP]: of the knob, as get shows it
 value() {
 	local got
@@ -243,6 +248,14 @@ clean() {
 	while read -r dir; do
 		until_true 10 rmdir "$dir" 2>/dev/null
 	done < <(find /sys/fs/cgroup -mindepth 1 -depth -type d)
+}
+
+# withdraw PACK...: those of them that are enabled
+withdraw() {
+	local pack
+	for pack; do
+		[[ ! -e $pins/packs/$pack ]] || command checmate disable "$pack"
+	done
 }
 
 # Back to nothing, whatever a test has done, short of a value that holds until reboot.

@@ -38,11 +38,6 @@ unload_all() {
 	done
 }
 
-# json FILTER: holds for $output
-json() {
-	jq -e "$1" <<<"$output" >/dev/null || fail "the JSON output" "$1" "$output"
-}
-
 # chain "POLICY..." [HOOK]: the policies on the hook, as they are asked
 chain() {
 	local got

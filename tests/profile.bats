@@ -34,11 +34,6 @@ teardown_file() {
 	assert_nothing_left
 }
 
-# json FILTER: holds for $output
-json() {
-	jq -e "$1" <<<"$output" >/dev/null || fail "the JSON output" "$1" "$output"
-}
-
 # edit SECTION OLD NEW...: a copy of the object, with NEW for each OLD in that section
 edit() {
 	local section=$1 script='' longer

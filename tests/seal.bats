@@ -39,11 +39,6 @@ teardown_file() {
 	assert_nothing_left
 }
 
-# json FILTER: holds for $output
-json() {
-	jq -e "$1" <<<"$output" >/dev/null || fail "the JSON output" "$1" "$output"
-}
-
 # is VALUE NAME [CGROUP]: as get shows it
 is() {
 	equal "$2" "$1" "$(command checmate get -n "$2" --cgroup "$system/${3:-}")"

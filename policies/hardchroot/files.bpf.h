@@ -9,8 +9,6 @@
 #define FMODE_WRITE 0x2
 #define FMODE_PATH  0x4000
 
-#define S_IFMT	0170000
-#define S_IFDIR 0040000
 #define S_IFCHR 0020000
 #define S_IFBLK 0060000
 #define S_IFREG 0100000
@@ -55,14 +53,9 @@ static __always_inline bool has_no_path(const struct cm_place *place)
 /* Is the caller's working directory outside? Then what it opens may have been found from there. */
 __noinline bool has_left_cwd(const struct cm_place *root)
 {
-	struct fs_struct *fs = BPF_CORE_READ(cm_current(), fs);
-	struct cm_place cwd;
+	struct cm_place cwd = cwd_of(cm_current());
 
-	if (!root || !fs)
-		return false;
-	cwd.dentry = (__u64)BPF_CORE_READ(fs, pwd.dentry);
-	cwd.mount = cm_mount_of(BPF_CORE_READ(fs, pwd.mnt));
-	return !cm_is_below(&cwd, root);
+	return root && cwd.mount && !cm_is_below(&cwd, root);
 }
 
 /* Settings of the whole system that are files, but not below /proc/sys. */

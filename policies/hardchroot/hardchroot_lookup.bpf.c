@@ -22,8 +22,6 @@ CM_KNOB(lookup_mode, "kernel/hardchroot/lookup_mode", .min = 0, .max = 1, .init 
 #include "undo.bpf.h"
 
 #define MAY_CHDIR 0x40
-#define S_IFMT	  0170000
-#define S_IFDIR	  0040000
 
 CM_HOOK_QUICK(inode_permission, struct inode *inode, int mask)
 {

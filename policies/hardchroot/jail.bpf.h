@@ -11,6 +11,11 @@
 
 #define PF_KTHREAD 0x00200000
 
+#define S_IFMT	0170000
+#define S_IFDIR 0040000
+
+#define MAX_TASKS (1 << 22) /* the kernel's limit of processes */
+
 static __always_inline struct cm_place root_of(const struct task_struct *task)
 {
 	struct fs_struct *fs = BPF_CORE_READ(task, fs);
@@ -19,6 +24,16 @@ static __always_inline struct cm_place root_of(const struct task_struct *task)
 		return (struct cm_place){};
 	return (struct cm_place){ .dentry = (__u64)BPF_CORE_READ(fs, root.dentry),
 				  .mount = cm_mount_of(BPF_CORE_READ(fs, root.mnt)) };
+}
+
+static __always_inline struct cm_place cwd_of(const struct task_struct *task)
+{
+	struct fs_struct *fs = BPF_CORE_READ(task, fs);
+
+	if (!fs)
+		return (struct cm_place){};
+	return (struct cm_place){ .dentry = (__u64)BPF_CORE_READ(fs, pwd.dentry),
+				  .mount = cm_mount_of(BPF_CORE_READ(fs, pwd.mnt)) };
 }
 
 /* What is mounted over the root of a mount namespace: an initramfs, 7.x's nullfs, containers. */
@@ -79,15 +94,13 @@ static long climb_to_init(__u64 i, struct ancestry *walk)
 	return 0;
 }
 
-#define MAX_ANCESTORS (1 << 22) /* the kernel's limit of processes */
-
 __noinline int remember_home(void)
 {
 	struct ancestry walk = { .task = (__u64)cm_current() };
 	const struct task_struct *init;
 	struct cm_place root;
 
-	bpf_loop(MAX_ANCESTORS, climb_to_init, &walk, 0);
+	bpf_loop(MAX_TASKS, climb_to_init, &walk, 0);
 	if (!walk.found)
 		return 0;
 	init = (const struct task_struct *)walk.task;

@@ -10,9 +10,7 @@ cases=$programs/hardchroot-cases
 seconds=$([[ ${CHECMATE_SOAK:-} ]] && echo 20 || echo 2)
 
 teardown() {
-	for pack in hardchroot_lookup hardchroot; do
-		[[ ! -e $pins/packs/$pack ]] || command checmate disable "$pack"
-	done
+	withdraw hardchroot_lookup hardchroot
 }
 
 # race ID SECONDS: into $tried and $escaped

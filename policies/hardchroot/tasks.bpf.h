@@ -136,10 +136,7 @@ static long try_member(__u64 i, struct group *walk)
 	return walk->outside != 0;
 }
 
-#define MAX_MEMBERS (1 << 22) /* the kernel's limit of processes */
-
-/* Whoever of them is outside, by its address; 0: nobody. @owner: as of F_SETOWN, groups negative.
- */
+/* Who of them is outside, by its address; 0: nobody. @owner: as of F_SETOWN, groups negative. */
 static __noinline __u64 outside_owner(__s32 owner, const struct cm_place *root)
 {
 	struct group walk = {};
@@ -153,12 +150,11 @@ static __noinline __u64 outside_owner(__s32 owner, const struct cm_place *root)
 	}
 	walk.root = *root;
 	walk.task = cm_first_task(cm_find_pid(-owner), CM_PIDTYPE_PGID);
-	bpf_loop(MAX_MEMBERS, try_member, &walk, 0);
+	bpf_loop(MAX_TASKS, try_member, &walk, 0);
 	return walk.outside;
 }
 
-/* In the caller's memory: another thread of it can change that, between this and the kernel's look.
- */
+/* In the caller's memory: another of its threads can change it before the kernel looks. */
 static __always_inline __s32 owner_at(__u64 address, bool is_typed)
 {
 	struct {
@@ -193,8 +189,7 @@ CM_HOOK(file_fcntl, struct file *file, unsigned int command, unsigned long argum
 	return refuse(findtask, EPERM, "file.setown", &root, cm_u64("pid", pid_at(outside)));
 }
 
-/* The same by ioctl(2); and what types into, or controls, a terminal that is shared with the
- * outside. */
+/* The same by ioctl(2); and what types into, or controls, a terminal shared with the outside. */
 CM_HOOK(file_ioctl, struct file *file, unsigned int command, unsigned long argument)
 {
 	struct cm_place root;

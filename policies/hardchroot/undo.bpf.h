@@ -28,16 +28,6 @@ static __always_inline struct origin origin_of(struct task_struct *task)
 	return (struct origin){ .start = task->start_boottime, .program = task->self_exec_id };
 }
 
-static __always_inline struct cm_place cwd_of(const struct task_struct *task)
-{
-	struct fs_struct *fs = BPF_CORE_READ(task, fs);
-
-	if (!fs)
-		return (struct cm_place){};
-	return (struct cm_place){ .dentry = (__u64)BPF_CORE_READ(fs, pwd.dentry),
-				  .mount = cm_mount_of(BPF_CORE_READ(fs, pwd.mnt)) };
-}
-
 static __always_inline bool is_same(const struct cm_place *a, const struct cm_place *b)
 {
 	return a->dentry == b->dentry && a->mount == b->mount;

@@ -11,7 +11,7 @@ tree=$("$top/tests/vm/tree" path 2>/dev/null) || tree=
 # so for the next test: loading it takes an emulated CPU longer than most tests.
 with_profile() {
 	[[ $(cat "$BATS_FILE_TMPDIR/profile" 2>/dev/null) != "$1" ]] || return 0
-	withdraw
+	withdraw hardchroot_lookup hardchroot
 	enable_profile "$1"
 	echo "$1" >"$BATS_FILE_TMPDIR/profile"
 }
@@ -37,13 +37,6 @@ show_refusals() {
 		echo "# $BATS_TEST_DESCRIPTION"
 		sed 's/^/# /' "$BATS_TEST_TMPDIR/events"
 	} >&3
-}
-
-withdraw() {
-	local pack
-	for pack in hardchroot_lookup hardchroot; do
-		[[ ! -e $pins/packs/$pack ]] || command checmate disable "$pack"
-	done
 }
 
 # What runs and what is mounted, without the shells of the test itself.

@@ -18,7 +18,7 @@ teardown() {
 }
 
 teardown_file() {
-	withdraw
+	withdraw hardchroot_lookup hardchroot
 	assert_nothing_left
 	equal "what runs and is mounted" "$(<"$BATS_FILE_TMPDIR/running")" "$(running)"
 }
