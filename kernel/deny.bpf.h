@@ -127,11 +127,14 @@ static __always_inline void cm_field_text(struct cm_field **field, const void *t
 }
 
 /* The three kinds of subject, as the event names them. */
-static __always_inline void cm_subject_task(struct cm_party *party)
+/* Not static: it is verified once, and not in each state that an event is reached in. */
+__noinline int cm_subject_task(struct cm_party *party)
 {
 	struct task_struct *task = cm_current();
 
-	cm_party_of(party, task, task->cred);
+	if (party)
+		cm_party_of(party, task, task->cred);
+	return 0;
 }
 
 static __always_inline void cm_subject_packet(struct cm_party *party, const struct sock *sk)

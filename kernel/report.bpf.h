@@ -114,13 +114,15 @@ static __always_inline void cm_party_of(struct cm_party *party, struct task_stru
 #define cm_report(HOOK, MODE, ERROR, ACTION, REASON, MESSAGE, SUBJECT, SUBJECT_CRED, OBJECT,       \
 		  OBJECT_CRED)                                                                     \
 	do {                                                                                       \
+		__u32 mode_ = cm_forget(MODE);                                                     \
+		const void *reason_ = (const void *)cm_forget((__u64)(REASON));                    \
 		struct cm_event *event_;                                                           \
                                                                                                    \
-		event_ = cm_event_begin(cm_counters__##HOOK, MODE, ERROR, CM_EVENT_SHORT);         \
+		event_ = cm_event_begin(cm_counters__##HOOK, mode_, ERROR, CM_EVENT_SHORT);        \
 		if (!event_)                                                                       \
 			break;                                                                     \
 		cm_set_text(event_->action, ACTION);                                               \
-		bpf_probe_read_kernel_str(event_->reason, sizeof(event_->reason), REASON);         \
+		bpf_probe_read_kernel_str(event_->reason, sizeof(event_->reason), reason_);        \
 		cm_set_text(event_->message, MESSAGE);                                             \
 		cm_party_of(&event_->subject, SUBJECT, SUBJECT_CRED);                              \
 		cm_party_of(&event_->object, OBJECT, OBJECT_CRED);                                 \

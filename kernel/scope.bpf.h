@@ -48,6 +48,20 @@ volatile __u64 cm_cache[CM_CACHE] SEC(".bss.cm_cache");
 /* Set by the loader before load: the LSM named in CM_PACK() is active and has the file. */
 const volatile __u32 cm_native SEC(".rodata.cm_config");
 
+/*
+ * cm_forget - the same number, of which the verifier knows nothing
+ *
+ * It goes on by one way from there, and not by one for each that led there. Two instructions; an
+ * exchange is what it takes no account of.
+ */
+static __always_inline __u64 cm_forget(__u64 number)
+{
+	__u64 place = 0;
+
+	__sync_lock_test_and_set(&place, number);
+	return *(volatile __u64 *)&place;
+}
+
 struct cm_walk {
 	__u64 cgroup;
 	__u32 row;
@@ -80,15 +94,23 @@ static long cm_walk_step(__u64 i, struct cm_walk *walk)
 
 #define CM_ROW_UNKNOWN CM_ROWS
 
-static __noinline __u32 cm_row_walk(__u64 cgroup, __u64 id)
+/* Not static: it is verified once, and not in each state that a call of it is reached in. */
+__noinline __u32 cm_row_walk(const struct cm_walk *from)
 {
-	struct cm_walk walk = { .cgroup = cgroup };
+	struct cm_walk walk;
+	struct cgroup *cgroup;
+	__u64 id;
 	/*
 	 * The generation is read before the scopes, with a full barrier: if the loader changes a
 	 * scope meanwhile, the answer is stored under a generation that no reader accepts.
 	 */
 	__u32 generation = __sync_fetch_and_add(&cm_state.head.generation, 0);
 
+	if (!from)
+		return CM_ROW_UNKNOWN;
+	walk = *from;
+	cgroup = (struct cgroup *)walk.cgroup;
+	id = BPF_CORE_READ(cgroup, kn, id);
 	bpf_loop(CM_MAX_DEPTH, cm_walk_step, &walk, 0);
 	if (!walk.done)
 		return CM_ROW_UNKNOWN; /* fails closed: see cm_value_in() */
@@ -118,11 +140,12 @@ static __always_inline bool cm_known_outside(struct cgroup *cgroup, __u32 *ret_r
 /* Row that holds for tasks in @cgroup; 0 where no scope does. */
 static __always_inline __u32 cm_row_of(struct cgroup *cgroup)
 {
+	struct cm_walk walk = { .cgroup = (__u64)cgroup };
 	__u32 row;
 
 	if (cm_known_outside(cgroup, &row))
 		return 0;
-	return row == CM_ROW_UNKNOWN ? cm_row_walk((__u64)cgroup, cgroup->kn->id) : row;
+	return row == CM_ROW_UNKNOWN ? cm_row_walk(&walk) : row;
 }
 
 static __always_inline __s32 cm_strict(__u32 rule, __s32 a, __s32 b)

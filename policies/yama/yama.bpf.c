@@ -92,10 +92,17 @@ static long climb(__u64 i, struct ancestry *walk)
 /* More steps than there can be tasks (4194304): the walk always reaches the top. */
 #define MAX_STEPS (1 << 23)
 
-static __noinline bool is_descendant(__u64 ancestor_leader, __u64 task)
+/*
+ * What is not static is verified once, and not in each state that a call is reached in. Addresses
+ * come in a structure: in an argument they would have to be numbers to the verifier.
+ */
+__noinline bool is_descendant(const struct ancestry *from)
 {
-	struct ancestry walk = { .walker = task, .ancestor = ancestor_leader };
+	struct ancestry walk;
 
+	if (!from)
+		return false;
+	walk = *from;
 	bpf_loop(MAX_STEPS, climb, &walk, 0);
 	return walk.found;
 }
@@ -154,26 +161,34 @@ static __always_inline bool declared_tracer(__u64 tracee_leader, __u64 *ret_lead
 	return true;
 }
 
-static __noinline bool has_exception(__u64 tracer_leader, __u64 tracee_address)
+/* @attach: the tracee, and the tracer's leader as the ancestor that it need not be */
+__noinline bool has_exception(const struct ancestry *attach)
 {
-	struct task_struct *tracee = (struct task_struct *)tracee_address;
-	__u64 declared;
+	struct ancestry declared = {};
+	struct task_struct *tracee;
+	__u64 tracer_leader;
 
+	if (!attach)
+		return false;
+	tracee = (struct task_struct *)attach->walker;
+	tracer_leader = attach->ancestor;
 	/* This very thread is being traced by the caller's thread group already. */
 	if (BPF_CORE_READ(tracee, ptrace) &&
 	    (__u64)BPF_CORE_READ(tracee, parent, group_leader) == tracer_leader)
 		return true;
 	if (!any_relation)
 		return false;
-	if (!declared_tracer((__u64)BPF_CORE_READ(tracee, group_leader), &declared))
+	if (!declared_tracer((__u64)BPF_CORE_READ(tracee, group_leader), &declared.ancestor))
 		return false;
-	return !declared || is_descendant(declared, tracer_leader);
+	declared.walker = tracer_leader;
+	return !declared.ancestor || is_descendant(&declared);
 }
 
 /* Levels of user namespaces are limited to 32 below the initial one. */
 #define USERNS_LEVELS 34
 
 struct capability {
+	__u64 cred;
 	__u64 namespace;
 	__u64 cred_namespace;
 	int cred_level;
@@ -211,11 +226,16 @@ static __always_inline bool is_effective(const struct cred *cred)
 	return low & (1u << CAP_SYS_PTRACE);
 }
 
-static __noinline bool has_capability_below(__u64 cred_address, __u64 namespace)
+/* @asked: the credentials and the namespace */
+__noinline bool has_capability_below(const struct capability *asked)
 {
-	struct cred *cred = (struct cred *)cred_address;
-	struct capability cap = { .namespace = namespace };
+	struct capability cap;
+	struct cred *cred;
 
+	if (!asked)
+		return false;
+	cap = *asked;
+	cred = (struct cred *)cap.cred;
 	cap.effective = is_effective(cred);
 	cap.cred_namespace = (__u64)BPF_CORE_READ(cred, user_ns);
 	cap.cred_level = BPF_CORE_READ(cred, user_ns, level);
@@ -228,9 +248,11 @@ static __noinline bool has_capability_below(__u64 cred_address, __u64 namespace)
 static __always_inline bool has_capability(const struct cred *cred,
 					   struct user_namespace *namespace)
 {
+	struct capability cap = { .cred = (__u64)cred, .namespace = (__u64) namespace };
+
 	if (cred->user_ns == namespace)
 		return is_effective(cred);
-	return has_capability_below((__u64)cred, (__u64) namespace);
+	return has_capability_below(&cap);
 }
 
 static const char reason_gone[] = "target-gone";
@@ -238,45 +260,52 @@ static const char reason_unrelated[] = "not-descendant";
 static const char reason_capability[] = "needs-cap-sys-ptrace";
 static const char reason_no_attach[] = "no-attach";
 
-/* The two tasks of an attach; what costs something to find out is found out once, when needed. */
-struct attach {
-	struct task_struct *tracer;
-	struct task_struct *target;
-	__s8 related; /* -1: not known yet */
-	__s8 capable;
+enum {
+	FACT_GONE = 1,
+	FACT_RELATED = 2,
+	FACT_CAPABLE = 4,
 };
 
-static __always_inline bool is_related(struct attach *attach)
+static __always_inline bool is_related(struct task_struct *tracer, struct task_struct *target)
 {
-	struct task_struct *leader = attach->tracer->group_leader;
+	struct task_struct *leader = tracer->group_leader;
+	struct ancestry far = { .walker = (__u64)target, .ancestor = (__u64)leader };
 
-	if (attach->related < 0)
-		attach->related = is_near_descendant(leader, attach->target) ||
-				  has_exception((__u64)leader, (__u64)attach->target) ||
-				  is_descendant((__u64)leader, (__u64)attach->target);
-	return attach->related;
+	return is_near_descendant(leader, target) || has_exception(&far) || is_descendant(&far);
 }
 
-static __always_inline bool is_capable(struct attach *attach)
+/* What the two values depend on; found out once, and only as far as they do. */
+static __always_inline __u32 attach_facts(struct cm_value scope, struct task_struct *tracer,
+					  struct task_struct *target)
 {
-	if (attach->capable < 0)
-		attach->capable =
-			has_capability(attach->tracer->cred, attach->target->real_cred->user_ns);
-	return attach->capable;
+	__s32 enforced = cm_forget(scope.enforced), shadow = cm_forget(scope.shadow);
+	bool relational = enforced == SCOPE_RELATIONAL || shadow == SCOPE_RELATIONAL;
+	bool capability = cm_forget(enforced == SCOPE_CAPABILITY || shadow == SCOPE_CAPABILITY);
+	__u32 facts = 0;
+
+	if (relational && !target->thread_pid)
+		facts = FACT_GONE;
+	else if (relational && is_related(tracer, target))
+		facts = FACT_RELATED;
+	facts = cm_forget(facts);
+	if ((capability || (relational && !facts)) &&
+	    has_capability(tracer->cred, target->real_cred->user_ns))
+		facts |= FACT_CAPABLE;
+	return facts;
 }
 
 /* Why @scope forbids the attach, or NULL. Any unknown value forbids, as the native one does. */
-static __always_inline const char *forbids_attach(__s32 scope, struct attach *attach)
+static __always_inline const char *forbids_attach(__s32 scope, __u32 facts)
 {
 	if (scope == SCOPE_DISABLED)
 		return NULL;
 	if (scope == SCOPE_RELATIONAL) {
-		if (!attach->target->thread_pid)
+		if (facts & FACT_GONE)
 			return reason_gone;
-		return is_related(attach) || is_capable(attach) ? NULL : reason_unrelated;
+		return facts & (FACT_RELATED | FACT_CAPABLE) ? NULL : reason_unrelated;
 	}
 	if (scope == SCOPE_CAPABILITY)
-		return is_capable(attach) ? NULL : reason_capability;
+		return facts & FACT_CAPABLE ? NULL : reason_capability;
 	return reason_no_attach;
 }
 
@@ -319,6 +348,8 @@ static __always_inline struct cm_value both_sides(struct task_struct *a, struct 
 		if (scope.shadow <= native)
 			scope.shadow = SCOPE_DISABLED;
 	}
+	scope.enforced = cm_forget(scope.enforced);
+	scope.shadow = cm_forget(scope.shadow);
 	return scope;
 }
 
@@ -369,26 +400,30 @@ other:
 
 CM_HOOK_FULL(ptrace_access_check, struct task_struct *child, unsigned int mode)
 {
-	struct attach attach = { .target = child, .related = -1, .capable = -1 };
 	const char *denied, *watched;
+	struct task_struct *tracer;
 	struct cm_value scope;
+	long verdict;
+	__u32 facts;
 
 	if (cm_ceiling(ptrace_scope) == SCOPE_DISABLED)
 		return CM_ALLOW;
-	attach.tracer = cm_current();
-	scope = both_sides(attach.tracer, child, hint, cm_counters__ptrace_access_check);
+	tracer = cm_current();
+	scope = both_sides(tracer, child, hint, cm_counters__ptrace_access_check);
 	if (scope.shadow == SCOPE_DISABLED)
 		return CM_ALLOW;
-	denied = forbids_attach(scope.enforced, &attach);
-	watched = denied ? denied : forbids_attach(scope.shadow, &attach);
+	facts = cm_forget(attach_facts(scope, tracer, child));
+	denied = forbids_attach(scope.enforced, facts);
+	watched = denied ? denied : forbids_attach(scope.shadow, facts);
 	if (!watched) {
 		cm_count(ptrace_access_check, CM_COUNT_ALLOWED);
 		return CM_ALLOW;
 	}
+	verdict = cm_forget(denied ? -EPERM : CM_ALLOW);
 	cm_report(ptrace_access_check, denied ? CM_ENFORCE : CM_PERMISSIVE, EPERM, "ptrace.attach",
-		  watched, "ptrace attach of {object} was attempted by {subject}", attach.tracer,
-		  attach.tracer->cred, child, child->real_cred);
-	return denied ? -EPERM : CM_ALLOW;
+		  watched, "ptrace attach of {object} was attempted by {subject}", tracer,
+		  tracer->cred, child, child->real_cred);
+	return verdict;
 }
 
 CM_HOOK(ptrace_traceme, struct task_struct *parent)
@@ -396,6 +431,7 @@ CM_HOOK(ptrace_traceme, struct task_struct *parent)
 	struct task_struct *current;
 	const char *denied, *watched;
 	struct cm_value scope;
+	long verdict;
 	bool capable;
 
 	/* Below 2 nothing is forbidden: no need to look at the scopes. */
@@ -413,10 +449,11 @@ CM_HOOK(ptrace_traceme, struct task_struct *parent)
 		cm_count(ptrace_traceme, CM_COUNT_ALLOWED);
 		return CM_ALLOW;
 	}
+	verdict = cm_forget(denied ? -EPERM : CM_ALLOW);
 	cm_report(ptrace_traceme, denied ? CM_ENFORCE : CM_PERMISSIVE, EPERM, "ptrace.traceme",
 		  watched, "ptrace traceme of {object} was attempted by {subject}", parent,
 		  parent->real_cred, current, current->cred);
-	return denied ? -EPERM : CM_ALLOW;
+	return verdict;
 }
 
 static __always_inline void delete_entry(void *map, __u64 task, volatile cm_counter_line *counters)
