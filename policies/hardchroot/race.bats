@@ -9,8 +9,20 @@ load ../../tests/helpers
 cases=$programs/hardchroot-cases
 seconds=$([[ ${CHECMATE_SOAK:-} ]] && echo 20 || echo 2)
 
+second_cpu=/sys/devices/system/cpu/cpu1/online
+
+# on_one_cpu COMMAND...: QEMU before 8.1 may go on with code that the other CPU has just patched, and
+# these packs are attached to hooks that are called all the time.
+on_one_cpu() {
+	local status=0
+	echo 0 >"$second_cpu"
+	"$@" || status=$?
+	echo 1 >"$second_cpu"
+	return "$status"
+}
+
 teardown() {
-	withdraw hardchroot_lookup hardchroot
+	on_one_cpu withdraw hardchroot_lookup hardchroot
 }
 
 # race ID SECONDS: into $tried and $escaped
@@ -33,12 +45,12 @@ race() {
 
 # bats test_tags=parallel
 @test "rename/exchange against lookups, and chroot against opens: no escape, in both modes" {
-	checmate 0 enable hardchroot
+	on_one_cpu checmate 0 enable hardchroot
 	race R01 "$seconds"
 	equal "escapes by rename" 0 "$escaped"
 	race R02 "$seconds"
 	equal "escapes by chroot" 0 "$escaped"
-	checmate 0 enable hardchroot_lookup
+	on_one_cpu checmate 0 enable hardchroot_lookup
 	race R01 "$seconds"
 	equal "escapes by rename in full mode" 0 "$escaped"
 	race R02 "$seconds"

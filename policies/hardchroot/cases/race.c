@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include "cases.h"
 
-static time_t deadline;
+static long deadline;
 
 int race_seconds(void)
 {
@@ -19,12 +19,13 @@ int race_seconds(void)
 	return seconds ? atoi(seconds) : 20;
 }
 
-static time_t now(void)
+/* In milliseconds: a whole second may be over at once. */
+static long now(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
+	return ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 static void claim_number(const char *step, unsigned long number)
@@ -54,7 +55,7 @@ static void r01(void)
 	start(swap_forever);
 	must("chroot", chroot("jail/inner"));
 	must("chdir", chdir("/low"));
-	for (deadline = now() + race_seconds(); now() < deadline; tried++) {
+	for (deadline = now() + race_seconds() * 1000L; now() < deadline; tried++) {
 		int fd = open("../secret", O_RDONLY);
 
 		if (fd >= 0 && !close(fd))
@@ -104,7 +105,7 @@ static void r02(void)
 	outer = open(".", O_RDONLY | O_DIRECTORY);
 	must("outer", outer);
 	must("pipe", pipe(report));
-	for (deadline = now() + race_seconds(); now() < deadline;) {
+	for (deadline = now() + race_seconds() * 1000L; now() < deadline;) {
 		pid_t pid = fork();
 
 		if (!pid) {
