@@ -6,7 +6,7 @@
 # a state of "nothing enabled" leaves nothing.
 #
 # A step is a system call that others can notice the effect of. Killed after: each of them with
-# CHECMATE_SOAK=1, else the telling ones: of many of one kind, some.
+# CHECMATE_SOAK=1, else the telling ones: of many of one kind, some, and not the same ones on each kernel.
 
 load helpers
 
@@ -23,10 +23,15 @@ kill_after() {
 	"$programs/lifecycle-kill" "$1" "$2" "$(type -P checmate)" "${@:3}"
 }
 
-# chosen EVERY: "KIND COUNT" of those in $steps after which to kill: of each kind the first, the last and
-# every so many between
+# chosen EVERY: "KIND COUNT" of those in $steps after which to kill: of each kind the last, and every so
+# many before, dealt out to the three kernels
 chosen() {
-	local every=$1 i kind rename=-1 last
+	local every=$1 i kind rename=-1 last turn
+	case $CHECMATE_KERNEL in
+	6.1) turn=0 ;;
+	6.12) turn=$every ;;
+	*) turn=$((every * 2)) ;;
+	esac
 	local -A count=() total=()
 	for i in "${!steps[@]}"; do
 		kind=${steps[$i]}
@@ -42,7 +47,7 @@ chosen() {
 			bpf-map-update) ((i > rename)) || continue ;; # until then all maps are its own
 			esac
 			last=$((count[$kind] == total[$kind]))
-			((last || (count[$kind] - 1) % every == 0)) || continue
+			((last || (count[$kind] - 1) % (every * 3) == turn)) || continue
 		fi
 		[[ $kind == exit ]] || echo "$kind ${count[$kind]}"
 	done
