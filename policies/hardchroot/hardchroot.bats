@@ -1,20 +1,19 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck disable=SC2154 # helpers.bash and bats set them
-# Hardchroot, the pack's page of the specification: the ways out of a chroot, each with what happens
-# without the pack, with it, and with hardchroot_lookup as well. The programs are in cases/, what they
-# have to say in cases/expected. They run once for all tests of a kind, in setup_file.
+# Hardchroot: the catalogue of ways out runs here, without the pack, with it, and with hardchroot_lookup
+# as well; contract.bats has a claim for each of its rows. The tests here are of all else: each knob by
+# itself, permissive, a cgroup, events, names, profiles, the lock.
 
 load ../../tests/helpers
+load table
 
 cases=$programs/hardchroot-cases
-knobs=(deny_mount deny_chroot deny_pivot enforce_chdir deny_chmod deny_fchdir deny_mknod deny_shmat
-	deny_unix findtask restrict_nice deny_sysctl caps deny_bad_rename)
 jail=/run/hardchroot-jail
 
 # catalogue MODE: all lines of it
 catalogue() {
-	"$cases" run >"$BATS_FILE_TMPDIR/$1"
+	"$cases" run >"$lines_of/$1"
 }
 
 # hooks_with COUNTER: that are not 0, of stats -j
@@ -22,8 +21,21 @@ hooks_with() {
 	jq -r ".[] | select(.$1 > 0) | \"\(.pack) \(.hook)\"" | sort
 }
 
-# The file's tests of rows only look for their row in the last file here: a test costs little then.
+# each_knob: what the rows say where that one alone is set
+each_knob() {
+	local knob
+	read_table
+	command checmate enable hardchroot "${knobs[@]/%/=0}"
+	for knob in "${knobs[@]}"; do
+		command checmate set "kernel.hardchroot.$knob=1"
+		rows_for "$knob" | xargs "$cases" run >"$lines_of/$knob"
+		command checmate set "kernel.hardchroot.$knob=0"
+	done
+	withdraw hardchroot
+}
+
 setup_file() {
+	mkdir -p "$lines_of"
 	catalogue off
 	command checmate enable hardchroot
 	catalogue object
@@ -31,7 +43,7 @@ setup_file() {
 	catalogue full
 	command checmate stats -j | hooks_with denied >"$BATS_FILE_TMPDIR/refusing"
 	withdraw hardchroot_lookup hardchroot
-	differences >"$BATS_FILE_TMPDIR/differences"
+	each_knob
 }
 
 teardown_file() {
@@ -44,86 +56,6 @@ teardown_file() {
 only() {
 	local IFS="|"
 	grep -E "^($*) "
-}
-
-# read_table: into ${table[ID]}, the columns for this kernel
-read_table() {
-	local id kernels columns
-	declare -gA table=()
-	while IFS='|' read -r id kernels columns; do
-		[[ $id == [EU]* && ($kernels == ' * ' || ,${kernels// /}, == *",$CHECMATE_KERNEL,"*) ]] ||
-			continue
-		table[${id% }]=$columns
-	done <"$BATS_TEST_DIRNAME/cases/expected"
-}
-
-# expected ID: into ${row[@]}: the lists of knobs, then the claims that are off, object and full
-expected() {
-	IFS='|' read -ra row <<<"${table[$1]:?no line for $CHECMATE_KERNEL in cases/expected}"
-	row=("${row[@]# }")
-	row=("${row[@]% }")
-}
-
-# read_claims MODE: into ${claims[ID]}
-read_claims() {
-	local id rest
-	declare -gA claims=()
-	while read -r id rest; do
-		claims[$id]=$rest
-	done <"$BATS_FILE_TMPDIR/$1"
-}
-
-# differences: of all rows in the three modes from what is expected, "ID MODE EXPECTED, not ACTUAL"
-differences() {
-	local row id mode i=0
-	read_table
-	for mode in off object full; do
-		((++i))
-		read_claims "$mode"
-		for id in "${!table[@]}"; do
-			expected "$id"
-			[[ ${row[i]} == "${claims[$id]:-}" ]] ||
-				echo "$id $mode: '${row[i]}' is expected, not '${claims[$id]:-}'"
-		done
-	done
-}
-
-# row ID: as expected in all three modes
-row() {
-	local line differ=0
-	while read -r line; do
-		[[ $line != "$1 "* ]] || { echo "$line" && differ=1; }
-	done <"$BATS_FILE_TMPDIR/differences"
-	((!differ))
-}
-
-# with_knob KNOB LIST OFF ON: the claim
-with_knob() {
-	local entry entries
-	IFS=+ read -ra entries <<<"$2"
-	for entry in "${entries[@]}"; do
-		case $entry in
-		"$1") echo "$4" && return ;;
-		"$1":*) echo "${entry#*:}" && return ;;
-		esac
-	done
-	echo "$3"
-}
-
-# claims_with_knob KNOB: of the row in ${row[@]}
-claims_with_knob() {
-	local lists off on i got=
-	if [[ ${row[0]} != *"$1"* ]]; then
-		echo "${row[1]}"
-		return
-	fi
-	read -ra lists <<<"${row[0]}"
-	read -ra off <<<"${row[1]}"
-	read -ra on <<<"${row[2]}"
-	for i in "${!off[@]}"; do
-		got+="${got:+ }$(with_knob "$1" "${lists[i]:-${lists[0]}}" "${off[i]}" "${on[i]}")"
-	done
-	echo "$got"
 }
 
 # with VALUE...: in force for the whole system, object mode, with these values and else the defaults
@@ -141,386 +73,12 @@ with() {
 	checmate 0 -f "$state"
 }
 
-# One row of each knob, for the tests of the others.
-of_each=(E40 E10 E42 E08 E48 E04 E47 E59 E58 E52 E55 E61 E62 E27)
-
-# rows_for KNOB: which the test of the knob alone runs: all with CHECMATE_SOAK
-rows_for() {
-	local row id
-	[[ ! ${CHECMATE_SOAK:-} ]] || { echo "${!table[@]}" && return; }
-	for id in "${!table[@]}"; do
-		expected "$id"
-		[[ ${row[0]} != *"$1"* && " ${of_each[*]} " != *" $id "* ]] || echo "$id"
-	done
-}
-
-# alone KNOB: with that one set, its own rows are refused, and no other
-alone() {
-	local row id some differ=0
-	[[ $CHECMATE_KERNEL == 6.1 || ${CHECMATE_SOAK:-} ]] || skip "long: on 6.1, or CHECMATE_SOAK=1"
-	if [[ ! -e $pins/packs/hardchroot ]]; then
-		checmate 0 enable hardchroot "${knobs[@]/%/=0}"
-	fi
-	read_table
-	mapfile -t some < <(rows_for "$1" | tr ' ' '\n')
-	checmate 0 set "kernel.hardchroot.$1=1"
-	"$cases" run "${some[@]}" >"$BATS_FILE_TMPDIR/$1"
-	checmate 0 set "kernel.hardchroot.$1=0"
-	read_claims "$1"
-	for id in "${some[@]}"; do
-		expected "$id"
-		equal "$id" "$(claims_with_knob "$1")" "${claims[$id]:-}" || differ=1
-	done
-	((!differ))
-}
-
-untraced differences alone
-
-@test "every row of the catalogue has a test here and a line in the table, and no other is there" {
-	local rows
-	rows=$("$cases" list | cut -d " " -f 1 | grep -v R)
-	equal "tests" "$rows" "$(sed -nE 's/^@test "([EU][0-9]+):.*/\1/p' "$BATS_TEST_FILENAME")"
-	equal "table" "$rows" "$(sed -nE 's/^([EU][0-9]+) .*/\1/p' "$BATS_TEST_DIRNAME/cases/expected" | uniq)"
-}
-
-@test "E01: a second chroot does not let .. climb out of the first" {
-	row E01
-}
-
-@test "E02: a second chroot does not make a working directory left in the first a way out" {
-	row E02
-}
-
-@test "E03: a saved descriptor of the old root does not lead out by fchdir" {
-	row E03
-}
-
-@test "E04: a saved descriptor of the old root opens nothing" {
-	row E04
-}
-
-@test "E05: a saved descriptor of a directory beside the jail opens nothing upwards" {
-	row E05
-}
-
-@test "E06: ... nor one of O_PATH" {
-	row E06
-}
-
-@test "E07: a working directory left outside opens nothing" {
-	row E07
-}
-
-@test "E08: a working directory left outside does not climb" {
-	row E08
-}
-
-@test "E09: /proc/self/fd of a saved directory does not lead out by chdir" {
-	row E09
-}
-
-@test "E10: /proc/self/fd of a saved directory does not become the root" {
-	row E10
-}
-
-@test "E11: a saved directory does not become the root by fchroot" {
-	row E11
-}
-
-@test "E12: fchroot does not exchange the jail for the failing root" {
-	row E12
-}
-
-@test "E13: the jail's directory by another mount opens nothing upwards" {
-	row E13
-}
-
-@test "E14: the jail's directory by another mount, entered by fchdir, opens nothing upwards" {
-	row E14
-}
-
-@test "E15: a working directory that was moved out opens nothing" {
-	row E15
-}
-
-@test "E16: a working directory that was moved up within an outer jail opens nothing" {
-	row E16
-}
-
-@test "E17: SCM_RIGHTS brings no directory of the outside, but files" {
-	row E17
-}
-
-@test "E18: pidfd_getfd takes nothing from a process outside" {
-	row E18
-}
-
-@test "E19: a seccomp supervisor cannot put in a directory of the outside" {
-	row E19
-}
-
-@test "E20: /proc/1/root leads nowhere" {
-	row E20
-}
-
-@test "E21: /proc/PID/cwd and /proc/PID/fd of a process outside lead nowhere" {
-	row E21
-}
-
-@test "E22: an O_PATH descriptor of a file outside is not opened through /proc" {
-	row E22
-}
-
-@test "E23: a file outside is not linked into the jail by its descriptor" {
-	row E23
-}
-
-@test "E24: ... nor by its name below /proc/self/fd" {
-	row E24
-}
-
-@test "E25: a program outside is not executed by its descriptor" {
-	row E25
-}
-
-@test "E26: no flag of openat2 makes a saved directory usable" {
-	row E26
-}
-
-@test "E27: nothing is changed below a saved directory" {
-	row E27
-}
-
-@test "E28: nothing is asked about below a saved directory; about the descriptor itself it may be" {
-	row E28
-}
-
-@test "E29: io_uring opens nothing from a saved directory" {
-	row E29
-}
-
-@test "E30: a polled io_uring made outside is a gap: it opens with its maker's root" {
-	row E30
-}
-
-@test "E31: setns by pidfd does not lead to the namespace's root" {
-	row E31
-}
-
-@test "E32: setns by /proc/self/ns/mnt does not lead to the namespace's root" {
-	row E32
-}
-
-@test "E33: setns by a handle of the namespace does not lead to its root" {
-	row E33
-}
-
-@test "E34: unshare does not take the root away from under a held directory" {
-	row E34
-}
-
-@test "E35: ... nor does clone3" {
-	row E35
-}
-
-@test "E36: open_tree does not make the jail a namespace in which it is none" {
-	row E36
-}
-
-@test "E37: ... nor does fsmount with a new file system" {
-	row E37
-}
-
-@test "E38: a new proc is not made, and would show nothing" {
-	row E38
-}
-
-@test "E39: a detached copy of the outside opens nothing" {
-	row E39
-}
-
-@test "E40: nothing is mounted, bound, remounted or unmounted" {
-	row E40
-}
-
-@test "E41: a mount's restrictions stay" {
-	row E41
-}
-
-@test "E42: the root is not exchanged by pivot_root" {
-	row E42
-}
-
-@test "E43: the root's own mount is not unmounted; that would not lead out either" {
-	row E43
-}
-
-@test "E44: no file outside is opened by its handle" {
-	row E44
-}
-
-@test "E45: the kernel itself makes no user namespace for a jailed task" {
-	row E45
-}
-
-@test "E46: a user namespace from before does not allow mounts" {
-	row E46
-}
-
-@test "E47: device nodes are not made; fifos, files and sockets are" {
-	row E47
-}
-
-@test "E48: files are not made set-uid or set-gid, in four ways; other modes are set" {
-	row E48
-}
-
-@test "E49: file capabilities are not given" {
-	row E49
-}
-
-@test "E50: a process outside is not traced; a child is" {
-	row E50
-}
-
-@test "E51: a process outside is not read, compared or measured; a child is" {
-	row E51
-}
-
-@test "E52: no signal reaches a process outside, and kill(-1) only the jail; a child is killed" {
-	row E52
-}
-
-@test "E53: a descriptor does not send signals to a process outside; to its owner in the jail it does" {
-	row E53
-}
-
-@test "E54: the session, group and capabilities of a process outside are not told; one's own are" {
-	row E54
-}
-
-@test "E55: priorities are not raised, and those outside not changed; one's own is lowered" {
-	row E55
-}
-
-@test "E56: scheduler and I/O priority of a process outside are not changed; one's own are" {
-	row E56
-}
-
-@test "E57: limits of a process outside are not set; that they can be read is a gap" {
-	row E57
-}
-
-@test "E58: abstract sockets of the outside are not reached; those of the jail are" {
-	row E58
-}
-
-@test "E59: shared memory of the outside is not attached; that of the jail is" {
-	row E59
-}
-
-@test "E60: queues and semaphores of the outside are not used; those of the jail are" {
-	row E60
-}
-
-@test "E61: no sysctl is written, also by a descriptor from before; it is read" {
-	row E61
-}
-
-@test "E62: no module, kexec, port, reboot or time" {
-	row E62
-}
-
-@test "E63: nothing is pushed into the inherited terminal" {
-	row E63
-}
-
-@test "E64: fanotify brings no file of the outside" {
-	row E64
-}
-
-@test "E65: bpf(2) finds no map" {
-	row E65
-}
-
-@test "E66: the kernel's helper programs are not set" {
-	row E66
-}
-
-@test "E67: a task whose root another one has changed is jailed" {
-	row E67
-}
-
-@test "U01: nobody goes back to the root it came from" {
-	row U01
-}
-
-@test "U02: nor does its child" {
-	row U02
-}
-
-@test "deny_mount alone denies exactly its own rows" {
-	alone deny_mount
-}
-
-@test "deny_chroot alone denies exactly its own rows" {
-	alone deny_chroot
-}
-
-@test "deny_pivot alone denies exactly its own rows" {
-	alone deny_pivot
-}
-
-@test "enforce_chdir alone denies exactly its own rows" {
-	alone enforce_chdir
-}
-
-@test "deny_chmod alone denies exactly its own rows" {
-	alone deny_chmod
-}
-
-@test "deny_fchdir alone denies exactly its own rows" {
-	alone deny_fchdir
-}
-
-@test "deny_mknod alone denies exactly its own rows" {
-	alone deny_mknod
-}
-
-@test "deny_shmat alone denies exactly its own rows" {
-	alone deny_shmat
-}
-
-@test "deny_unix alone denies exactly its own rows" {
-	alone deny_unix
-}
-
-@test "findtask alone denies exactly its own rows" {
-	alone findtask
-}
-
-@test "restrict_nice alone denies exactly its own rows" {
-	alone restrict_nice
-}
-
-@test "deny_sysctl alone denies exactly its own rows" {
-	alone deny_sysctl
-}
-
-@test "caps alone denies exactly its own rows" {
-	alone caps
-}
-
-@test "deny_bad_rename alone denies exactly its own rows" {
-	alone deny_bad_rename
-}
-
 @test "permissive: all is as without the packs, and what would be denied is counted" {
 	withdraw hardchroot_lookup hardchroot
 	checmate 0 enable --permissive hardchroot
 	checmate 0 enable --permissive hardchroot_lookup
 	catalogue permissive
-	equal "the catalogue" "$(<"$BATS_FILE_TMPDIR/off")" "$(<"$BATS_FILE_TMPDIR/permissive")"
+	equal "the catalogue" "$(<"$lines_of/off")" "$(<"$lines_of/permissive")"
 	checmate 0 stats -j
 	equal "denied" 0 "$(jq '[.[].denied // 0] | add' <<<"$output")"
 	# More than refuse where they do: a call that is refused gets to no further hook.
@@ -533,9 +91,9 @@ untraced differences alone
 	local some=(E04 E31 E40 E47 E50 E58 E61)
 	new_cgroup jails
 	checmate 0 enable --cgroup /sys/fs/cgroup/jails hardchroot
-	equal "there" "$(only "${some[@]}" <"$BATS_FILE_TMPDIR/object")" \
+	equal "there" "$(only "${some[@]}" <"$lines_of/object")" \
 		"$(in_cgroup jails "$cases" run "${some[@]}")"
-	equal "elsewhere" "$(only "${some[@]}" <"$BATS_FILE_TMPDIR/off")" "$("$cases" run "${some[@]}")"
+	equal "elsewhere" "$(only "${some[@]}" <"$lines_of/off")" "$("$cases" run "${some[@]}")"
 	clean
 }
 
@@ -550,7 +108,7 @@ untraced differences alone
 
 @test "mknod_allow lets devices through that do no harm, and no other" {
 	with mknod_allow=1
-	equal "E47" "$(only E47 <"$BATS_FILE_TMPDIR/object" | sed 's/null=EPERM/null=ok/')" \
+	equal "E47" "$(only E47 <"$lines_of/object" | sed 's/null=EPERM/null=ok/')" \
 		"$("$cases" run E47)"
 }
 
@@ -603,7 +161,7 @@ untraced differences alone
 	equal "object" $'U01 secret=ok\nU02 chroot=EPERM' "$("$cases" run U01 U02)"
 	checmate 0 enable hardchroot_lookup
 	equal "full" $'U01 secret=ok\nU02 chroot=EACCES' "$("$cases" run U01 U02)"
-	equal "no other row differs" "$(only E01 E02 E03 E08 E10 <"$BATS_FILE_TMPDIR/full")" \
+	equal "no other row differs" "$(only E01 E02 E03 E08 E10 <"$lines_of/full")" \
 		"$("$cases" run E01 E02 E03 E08 E10)"
 }
 
@@ -620,7 +178,7 @@ untraced differences alone
 @test "profile service and lock: all is in force, and until reboot nothing is loosened, by either name" {
 	withdraw hardchroot_lookup hardchroot
 	checmate 0 enable hardchroot --profile service
-	equal "E28" "$(only E28 <"$BATS_FILE_TMPDIR/full")" "$("$cases" run E28)"
+	equal "E28" "$(only E28 <"$lines_of/full")" "$("$cases" run E28)"
 	checmate 0 set kernel.grsecurity.grsec_lock=1
 	refused 1 "*kernel.hardchroot.lock=1 holds until reboot*" set kernel.hardchroot.caps_scope=0
 	refused 1 "*kernel.hardchroot.lock=1 holds until reboot*" set kernel.hardchroot.lookup_mode=0
