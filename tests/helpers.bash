@@ -302,20 +302,27 @@ attempt() {
 # untraced WORD...: bats notes the place before each command of a test, by a trap that takes longer
 # than most of the commands here. Within these words it does not: a failure is where they are used.
 untraced() {
-	local word
+	# shellcheck disable=SC2016 # expanded when it is called
+	local word text wrapper='() {
+		if [[ $- == *T* ]]; then
+			set +T
+			"raw_$FUNCNAME" "$@"
+			set -- $?
+			set -T
+			return $1
+		fi
+		"raw_$FUNCNAME" "$@"
+	}
+'
+	# By a file, and all at once: a fork for each would cost a test half a second.
+	declare -f "$@" >"$BATS_RUN_TMPDIR/words.$$"
+	IFS= read -rd '' text <"$BATS_RUN_TMPDIR/words.$$" || true
+	text=$'\n'$text
 	for word; do
-		eval "raw_$(declare -f "$word")
-		$word() {
-			if [[ \$- == *T* ]]; then
-				set +T
-				raw_$word \"\$@\"
-				set -- \$?
-				set -T
-				return \$1
-			fi
-			raw_$word \"\$@\"
-		}"
+		text=${text/$'\n'"$word ()"/$'\n'"raw_$word ()"}
+		text+=$word$wrapper
 	done
+	eval "$text"
 }
 
 untraced fail equal until_true checmate refused value scopes count counts counted system \
