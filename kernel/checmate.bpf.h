@@ -115,6 +115,23 @@ enum {
 	const volatile struct cm_profile_decl cm_profile__##NAME SEC(                              \
 		".rodata.cm_profiles") = { .name = #NAME, .settings = SETTINGS, __VA_ARGS__ }
 
+/*
+ * cm_forget - the same number, of which the verifier knows nothing
+ *
+ * For a rule that takes long to load. The verifier follows each way through it apart as long as it
+ * knows the ways' numbers apart; from here on it follows one. It takes no account of what an
+ * exchange leaves in memory: two instructions. A function that is not static helps as well: it is
+ * verified once, not at each call; pointers into the kernel are passed to it in a structure on the
+ * stack, as numbers.
+ */
+static __always_inline __u64 cm_forget(__u64 number)
+{
+	__u64 place = 0;
+
+	__sync_lock_test_and_set(&place, number);
+	return *(volatile __u64 *)&place;
+}
+
 #include "scope.bpf.h"
 #include "report.bpf.h"
 

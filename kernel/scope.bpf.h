@@ -48,20 +48,6 @@ volatile __u64 cm_cache[CM_CACHE] SEC(".bss.cm_cache");
 /* Set by the loader before load: the LSM named in CM_PACK() is active and has the file. */
 const volatile __u32 cm_native SEC(".rodata.cm_config");
 
-/*
- * cm_forget - the same number, of which the verifier knows nothing
- *
- * It goes on by one way from there, and not by one for each that led there. Two instructions; an
- * exchange is what it takes no account of.
- */
-static __always_inline __u64 cm_forget(__u64 number)
-{
-	__u64 place = 0;
-
-	__sync_lock_test_and_set(&place, number);
-	return *(volatile __u64 *)&place;
-}
-
 struct cm_walk {
 	__u64 cgroup;
 	__u32 row;
