@@ -115,7 +115,7 @@ untraced kill_after chosen complain after_kill sweep disable_all
 	before() { disable_all; }
 	in_old() { attempt OK "" read; }
 	in_new() { attempt EPERM "" read && attempt OK "" child; }
-	sweep 15 enable yama
+	sweep 30 enable yama
 }
 
 @test "kill -9 while enabling in a cgroup, the first scope, leaves either nothing or all of it" {
@@ -124,7 +124,7 @@ untraced kill_after chosen complain after_kill sweep disable_all
 	before() { disable_all; }
 	in_old() { attempt OK "" read; }
 	in_new() { attempt EPERM "" read && attempt OK "" child; }
-	sweep 60 enable yama --cgroup /sys/fs/cgroup/c
+	sweep 90 enable yama --cgroup /sys/fs/cgroup/c
 }
 
 @test "kill -9 while disabling everything leaves either all of it or nothing" {
@@ -137,7 +137,7 @@ untraced kill_after chosen complain after_kill sweep disable_all
 	}
 	in_old() { attempt EPERM "" read && attempt EPERM c child; }
 	in_new() { attempt OK "" read && attempt OK c child; }
-	sweep 15 disable yama
+	sweep 30 disable yama
 }
 
 @test "kill -9 while disabling the last scope leaves either all of it or nothing" {
@@ -149,7 +149,7 @@ untraced kill_after chosen complain after_kill sweep disable_all
 	}
 	in_old() { attempt EPERM c read && attempt EPERM c child; }
 	in_new() { attempt OK c read && attempt OK c child; }
-	sweep 60 disable yama --cgroup /sys/fs/cgroup/c
+	sweep 90 disable yama --cgroup /sys/fs/cgroup/c
 }
 
 # System 1, and scopes in c (2), c/d/e (1, permissive); c/d has none.
@@ -171,7 +171,7 @@ nested() {
 	before() { command checmate disable yama --cgroup /sys/fs/cgroup/c/d 2>/dev/null || true; }
 	in_old() { attempt EPERM "" read && attempt EPERM c/d/e child && attempt OK "" child; }
 	in_new() { in_old; }
-	sweep 6 enable yama --cgroup /sys/fs/cgroup/c/d ptrace_scope=2
+	sweep 9 enable yama --cgroup /sys/fs/cgroup/c/d ptrace_scope=2
 }
 
 @test "kill -9 while disabling a scope above others leaves the values of before or after" {
@@ -181,7 +181,7 @@ nested() {
 	}
 	in_old() { attempt EPERM "" read && attempt EPERM c/d/e child && attempt EPERM c/d child; }
 	in_new() { attempt EPERM "" read && attempt OK c/d/e child && attempt OK c/d child; }
-	sweep 6 disable yama --cgroup /sys/fs/cgroup/c
+	sweep 9 disable yama --cgroup /sys/fs/cgroup/c
 }
 
 @test "kill -9 while a scope above others is loosened leaves the values of before or after" {
@@ -189,7 +189,7 @@ nested() {
 	before() { command checmate set --cgroup /sys/fs/cgroup/c "$knob=2"; }
 	in_old() { attempt EPERM "" read && attempt EPERM c/d/e child; }
 	in_new() { attempt EPERM "" read && attempt OK c/d/e child; }
-	sweep 6 set --cgroup /sys/fs/cgroup/c "$knob=0"
+	sweep 9 set --cgroup /sys/fs/cgroup/c "$knob=0"
 }
 
 @test "kill -9 while a scope above others is made permissive leaves the mode of before or after" {
@@ -197,7 +197,7 @@ nested() {
 	before() { command checmate mode yama enforce --cgroup /sys/fs/cgroup/c; }
 	in_old() { attempt EPERM "" read && attempt EPERM c/d/e child; }
 	in_new() { attempt EPERM "" read && attempt OK c/d/e child; }
-	sweep 6 mode yama permissive --cgroup /sys/fs/cgroup/c
+	sweep 9 mode yama permissive --cgroup /sys/fs/cgroup/c
 }
 
 @test "kill -9 while the system's scope is disabled leaves it or not, the cgroups' values as they were" {
@@ -205,5 +205,5 @@ nested() {
 	before() { command checmate enable yama 2>/dev/null || true; }
 	in_old() { attempt EPERM "" read && attempt EPERM c/d/e child; }
 	in_new() { attempt OK "" read && attempt EPERM c/d/e child; }
-	sweep 6 disable yama --cgroup /sys/fs/cgroup
+	sweep 9 disable yama --cgroup /sys/fs/cgroup
 }
