@@ -126,8 +126,7 @@ static __always_inline void cm_field_text(struct cm_field **field, const void *t
 	bpf_probe_read_kernel_str((*field)++->bytes, CM_FIELD_LEN, text);
 }
 
-/* The three kinds of subject, as the event names them. */
-/* Not static: it is verified once, and not in each state that an event is reached in. */
+/* The three kinds of subject, as the event names them. Not static: see cm_forget(). */
 __noinline int cm_subject_task(struct cm_party *party)
 {
 	struct task_struct *task = cm_current();

@@ -80,7 +80,7 @@ static long cm_walk_step(__u64 i, struct cm_walk *walk)
 
 #define CM_ROW_UNKNOWN CM_ROWS
 
-/* Not static: it is verified once, and not in each state that a call of it is reached in. */
+/* Not static: see cm_forget(). */
 __noinline __u32 cm_row_walk(const struct cm_walk *from)
 {
 	struct cm_walk walk;
@@ -126,12 +126,16 @@ static __always_inline bool cm_known_outside(struct cgroup *cgroup, __u32 *ret_r
 /* Row that holds for tasks in @cgroup; 0 where no scope does. */
 static __always_inline __u32 cm_row_of(struct cgroup *cgroup)
 {
-	struct cm_walk walk = { .cgroup = (__u64)cgroup };
 	__u32 row;
 
 	if (cm_known_outside(cgroup, &row))
 		return 0;
-	return row == CM_ROW_UNKNOWN ? cm_row_walk(&walk) : row;
+	if (row == CM_ROW_UNKNOWN) {
+		struct cm_walk walk = { .cgroup = (__u64)cgroup };
+
+		row = cm_row_walk(&walk);
+	}
+	return row;
 }
 
 static __always_inline __s32 cm_strict(__u32 rule, __s32 a, __s32 b)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # The ways out of a chroot: one claim per row of cases/, as it has to be without the pack, with it, and
-# with hardchroot_lookup as well, and one per knob. Nothing is run here: hardchroot.bats left in $CHECMATE_RESULTS what
-# the programs said in a guest with kernel $CHECMATE_KERNEL.
+# with hardchroot_lookup as well, and one per knob. Nothing is run here: hardchroot.bats left in
+# $CHECMATE_RESULTS what the programs said in a guest with kernel $CHECMATE_KERNEL.
 # shellcheck disable=SC2154 # table.bash sets them
 
 load table

@@ -92,10 +92,7 @@ static long climb(__u64 i, struct ancestry *walk)
 /* More steps than there can be tasks (4194304): the walk always reaches the top. */
 #define MAX_STEPS (1 << 23)
 
-/*
- * What is not static is verified once, and not in each state that a call is reached in. Addresses
- * come in a structure: in an argument they would have to be numbers to the verifier.
- */
+/* Not static, and the addresses in a structure: see cm_forget(). */
 __noinline bool is_descendant(const struct ancestry *from)
 {
 	struct ancestry walk;
@@ -248,10 +245,11 @@ __noinline bool has_capability_below(const struct capability *asked)
 static __always_inline bool has_capability(const struct cred *cred,
 					   struct user_namespace *namespace)
 {
-	struct capability cap = { .cred = (__u64)cred, .namespace = (__u64) namespace };
-
 	if (cred->user_ns == namespace)
 		return is_effective(cred);
+
+	struct capability cap = { .cred = (__u64)cred, .namespace = (__u64) namespace };
+
 	return has_capability_below(&cap);
 }
 
@@ -269,9 +267,13 @@ enum {
 static __always_inline bool is_related(struct task_struct *tracer, struct task_struct *target)
 {
 	struct task_struct *leader = tracer->group_leader;
+
+	if (is_near_descendant(leader, target))
+		return true;
+
 	struct ancestry far = { .walker = (__u64)target, .ancestor = (__u64)leader };
 
-	return is_near_descendant(leader, target) || has_exception(&far) || is_descendant(&far);
+	return has_exception(&far) || is_descendant(&far);
 }
 
 /* What the two values depend on; found out once, and only as far as they do. */
