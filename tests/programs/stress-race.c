@@ -75,7 +75,8 @@ static struct shared {
 	struct target targets[TARGETS];
 	pid_t tracer;
 	bool stop;
-	bool failed; /* `wrong` is taken */
+	bool claimed; /* `wrong` is being written */
+	bool failed;  /* and that it has been */
 	char wrong[256];
 	unsigned long judged[KINDS][2], unjudged, seized, registered, toggled;
 } * shared;
@@ -95,16 +96,18 @@ static void add(unsigned long *counter)
 
 static bool stopped(void)
 {
-	return __atomic_load_n(&shared->stop, __ATOMIC_RELAXED);
+	return __atomic_load_n(&shared->stop, __ATOMIC_SEQ_CST);
 }
 
+/* What is found after the end has begun is of tasks that were killed. */
 static void wrong(const char *what, const char *kind, int error, int knob, int open)
 {
-	if (__atomic_exchange_n(&shared->failed, true, __ATOMIC_SEQ_CST))
+	if (stopped() || __atomic_exchange_n(&shared->claimed, true, __ATOMIC_SEQ_CST))
 		return;
 	snprintf(shared->wrong, sizeof(shared->wrong),
 		 "%s, %s: %s (knob %d, registered %d; -1: changed meanwhile)", what, kind,
 		 error ? strerrorname_np(error) : "OK", knob, open);
+	__atomic_store_n(&shared->failed, true, __ATOMIC_SEQ_CST);
 }
 
 static void change_begin(struct fact *fact)
@@ -419,8 +422,9 @@ static int print_result(void)
 	printf("%lu not judged, %lu seized, %lu registrations, %lu changes of the knob\n",
 	       shared->unjudged, shared->seized, shared->registered, shared->toggled);
 	fflush(stdout);
-	if (shared->failed)
-		fprintf(stderr, "stress-race: wrong: %s\n", shared->wrong);
+	if (shared->claimed)
+		fprintf(stderr, "stress-race: wrong: %s\n",
+			shared->failed ? shared->wrong : "(killed before it could say what)");
 	else if (few || shared->seized < 10 || shared->toggled < 4)
 		fprintf(stderr, "stress-race: too few to tell\n");
 	else
