@@ -26,12 +26,7 @@ kill_after() {
 # chosen EVERY: "KIND COUNT" of those in $steps after which to kill: of each kind the last, and every so
 # many before, dealt out to the three kernels
 chosen() {
-	local every=$1 i kind rename=-1 last turn
-	case $CHECMATE_KERNEL in
-	6.1) turn=0 ;;
-	6.12) turn=$every ;;
-	*) turn=$((every * 2)) ;;
-	esac
+	local every=$1 i kind rename=-1 last
 	local -A count=() total=()
 	for i in "${!steps[@]}"; do
 		kind=${steps[$i]}
@@ -47,7 +42,7 @@ chosen() {
 			bpf-map-update) ((i > rename)) || continue ;; # until then all maps are its own
 			esac
 			last=$((count[$kind] == total[$kind]))
-			((last || (count[$kind] - 1) % (every * 3) == turn)) || continue
+			((last || (count[$kind] - 1) % (every * 3) == every * third)) || continue
 		fi
 		[[ $kind == exit ]] || echo "$kind ${count[$kind]}"
 	done

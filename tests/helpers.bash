@@ -26,6 +26,13 @@ pins=/sys/fs/bpf/checmate
 knob=kernel.yama.ptrace_scope
 knob_file=/proc/sys/kernel/yama/ptrace_scope
 try=$programs/lifecycle-try
+# Which third this kernel has of what is dealt out to the three.
+# shellcheck disable=SC2034 # for the files that load this
+case $CHECMATE_KERNEL in
+6.1) third=0 ;;
+6.12) third=1 ;;
+*) third=2 ;;
+esac
 [[ ! -e $words ]] || return 0
 others=$(compgen -A function)
 

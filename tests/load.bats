@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck disable=SC2154 # helpers.bash and bats set them
 # Policies from files: loaded, ordered, replaced and unloaded while the system runs. CHECMATE_REPLACEMENTS:
-# how often a denying policy is replaced under a prober (100; 10000 with CHECMATE_SOAK=1).
+# how often a denying policy is replaced under a prober (40; 10000 with CHECMATE_SOAK=1).
 
 load helpers
 
@@ -246,7 +246,7 @@ probed() {
 		checmate 0 load "$files/count.bpf.o" --name "p$i" --priority "$((i * 10))"
 	done
 	probe
-	for i in {1..4}; do
+	for i in {1..3}; do
 		checmate 0 order p1 --priority 25
 		checmate 0 order p3 --priority 5
 		checmate 0 order p3 --priority 30
@@ -265,7 +265,7 @@ probed() {
 	local i
 	checmate 0 load "$refuse"
 	probe EUSERS
-	for i in {1..10}; do
+	for i in {1..4}; do
 		checmate 0 load "$files/count.bpf.o" --name before --priority 1
 		checmate 0 load "$files/count.bpf.o" --name between --priority 2
 		checmate 0 load "$files/count.bpf.o" --name behind --priority 200
@@ -347,7 +347,7 @@ probed() {
 }
 
 @test "replaced again and again under a prober on two CPUs: no success, no wrong errno" {
-	local times=${CHECMATE_REPLACEMENTS:-$([[ ${CHECMATE_SOAK:-} ]] && echo 10000 || echo 100)}
+	local times=${CHECMATE_REPLACEMENTS:-$([[ ${CHECMATE_SOAK:-} ]] && echo 10000 || echo 40)}
 	checmate 0 load "$refuse"
 	probe EUSERS EBUSY
 	"$programs/replace-many" refuse "$times" "$files/refuse-busy.bpf.o" "$refuse"
@@ -509,10 +509,9 @@ other_layout() {
 # killed_everywhere OLD NEW ARG...: `checmate ARG...`, killed after some of its steps: the next call works,
 # and the answer of then and from then on is OLD or NEW. Calls before, which makes the state it starts from.
 killed_everywhere() {
-	local old=$1 new=$2 steps kind n every total=0 got
+	local old=$1 new=$2 steps kind n total=0 got
 	local -A count=()
 	shift 2
-	every=$([[ ${CHECMATE_SOAK:-} ]] && echo 1 || echo 30)
 	before
 	mapfile -t steps < <("$programs/lifecycle-kill" list 0 "$(type -P checmate)" "$@")
 	equal "the last step" end "${steps[-1]}"
@@ -521,7 +520,7 @@ killed_everywhere() {
 		n=$((${count[$kind]:-0} + 1))
 		count[$kind]=$n
 		[[ $kind != end && $kind != exit ]] || continue
-		[[ $kind == rename || $((total++ % every)) -eq 0 ]] || continue
+		[[ $kind == rename || $((total++ % 90)) -eq $((third * 30)) || ${CHECMATE_SOAK:-} ]] || continue
 		before
 		answer "$old"
 		"$programs/lifecycle-kill" "$kind" "$n" "$(type -P checmate)" "$@" >/dev/null

@@ -142,7 +142,8 @@ END
 @test "dpkg --root installs into another system, whose maintainer scripts run there" {
 	with_profile build
 	in_tree <<'END'
-	rm /jail/usr/bin/dash
+	file=/jail/usr/share/debianutils/shells.d/dash
+	rm $file
 	mkdir /root/package
 	dpkg-deb -R /srv/repository/pool/dash_*.deb /root/package
 	printf '%s\n' '#!/bin/bash' 'cd /usr && echo "$1 in $(cat ../etc/where)" >scripts' 'mknod -m 666 ../run/null c 1 3' \
@@ -154,6 +155,7 @@ END
 	equal "the state" "ii " "$(dpkg-query --root=/jail -W -f '${db:Status-Abbrev}' dash)"
 	equal "by the maintainer script" "upgrade in jail, character special file" \
 		"$(</jail/usr/scripts), $(stat -c %F /jail/run/null)"
+	equal "the file that was missing" /bin/dash "$(<$file)"
 	equal "by dash" / "$(chroot /jail dash -c 'cd /usr/bin && cd ../.. && pwd')"
 END
 }
