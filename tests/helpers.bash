@@ -202,14 +202,10 @@ in_cgroup() {
 # --- what is left, and what must not change
 
 # Everything that BPF holds in this guest, one line each; empty when nothing is left. Nobody but us
-# loads anything there, except bpftool, which looks for owners with an iterator of its own.
+# loads anything there.
 leftovers() {
 	[[ ! -e $pins ]] || find "$pins"
-	local kind
-	for kind in prog map link; do
-		bpftool "$kind" show 2>/dev/null | sed -nE "/ name (pid_iter|dump_task_file)/d
-			s/^([0-9]+): +([^ ]+)( +name +([^ ]+))?.*/$kind \1 \4 \2/p"
-	done
+	"$programs/bpf-objects"
 }
 
 nothing_left() {
