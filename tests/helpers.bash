@@ -205,7 +205,7 @@ in_cgroup() {
 # loads anything there.
 leftovers() {
 	[[ ! -e $pins ]] || find "$pins"
-	"$programs/bpf-objects"
+	"$programs/bpf-objects" || echo "and what bpf-objects could not tell"
 }
 
 nothing_left() {
