@@ -7,6 +7,8 @@ CC      ?= gcc
 CLANG   ?= clang
 LLVM_STRIP ?= llvm-strip
 PKG_CONFIG ?= pkg-config
+BISON   ?= bison
+FLEX    ?= flex
 CFLAGS  ?= -O2 -g
 
 VERSION := $(shell sed -n 's/^\#define CM_VERSION "\(.*\)"/\1/p' loader/checmate.h)
@@ -39,7 +41,8 @@ CORE      := probe guard tighten
 BPF_OBJS  := $(patsubst %,$(BUILD)/%.bpf.o,$(CORE) $(PACKS))
 CLI_SRC   := $(wildcard loader/cli.c loader/cmd_*.c loader/output.c)
 LIB_SRC   := $(filter-out $(CLI_SRC),$(wildcard loader/*.c))
-LIB_OBJ   := $(LIB_SRC:loader/%.c=$(BUILD)/loader/%.o) $(BUILD)/loader/builtin.o
+LIB_OBJ   := $(LIB_SRC:loader/%.c=$(BUILD)/loader/%.o) $(BUILD)/loader/builtin.o \
+	$(BUILD)/loader/nf_grammar.o $(BUILD)/loader/nf_lex.o
 CLI_OBJ   := $(CLI_SRC:loader/%.c=$(BUILD)/loader/%.o)
 
 .DELETE_ON_ERROR:
@@ -71,6 +74,22 @@ $(BUILD)/loader/builtin.o: $(BUILD)/loader/builtin.c
 
 # --- library and command
 
+# The language of the pack netfilter.
+$(BUILD)/loader/nf_grammar.c $(BUILD)/loader/nf_grammar.h &: loader/nf_grammar.y | $(BUILD)/loader need-parsers
+	$(say) YACC $(BUILD)/loader/nf_grammar.c
+	$(Q)$(BISON) -Wall -Werror -o $(BUILD)/loader/nf_grammar.c -H$(BUILD)/loader/nf_grammar.h $<
+
+$(BUILD)/loader/nf_lex.c: loader/nf_lex.l | $(BUILD)/loader need-parsers
+	$(say) LEX $@
+	$(Q)$(FLEX) -o $@ $<
+
+$(BUILD)/loader/nf_grammar.o $(BUILD)/loader/nf_lex.o: $(BUILD)/loader/%.o: $(BUILD)/loader/%.c loader/nf.h loader/nf_parse.h policies/netfilter/ruleset.h $(BUILD)/loader/nf_grammar.h
+	$(say) CC $@
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -Ikernel -Iloader -I$(BUILD)/loader -c $< -o $@
+
+$(BUILD)/loader/nf_parse.o: $(BUILD)/loader/nf_grammar.h
+$(BUILD)/loader/nf_parse.o: CFLAGS += -I$(BUILD)/loader
+
 $(BUILD)/loader/%.o: loader/%.c | $(BUILD)/loader need-libs
 	$(say) CC $@
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) -MMD -MP -Ikernel -Iloader \
@@ -96,7 +115,10 @@ $(BUILD)/checmate: $(CLI_OBJ) $(BUILD)/libchecmate.a
 
 # --- what is missing, in one line
 
-.PHONY: need-clang need-libs
+.PHONY: need-clang need-libs need-parsers
+need-parsers:
+	@command -v $(BISON) >/dev/null && command -v $(FLEX) >/dev/null || \
+		{ echo "missing $(BISON) or $(FLEX): run 'make deps' as root" >&2; exit 1; }
 need-clang:
 	@command -v $(CLANG) >/dev/null || \
 		{ echo "missing $(CLANG): run 'make deps' as root" >&2; exit 1; }

@@ -14,7 +14,7 @@
 #define CM_ASSERT(cond, what) _Static_assert(cond, what)
 
 /* Layout version. An object or a pin of another version is refused, never guessed at. */
-#define CM_ABI 3
+#define CM_ABI 6
 
 /* Policies on one hook: 2016's limit, and few enough that the tail call limit (33) is never
  * reached. */
@@ -29,7 +29,18 @@
 /* Counter lines: CPUs beyond this share a line; increments are atomic, so counts stay exact. */
 #define CM_CPUS 64
 
-/* Cached answers "which scope is this cgroup in"; direct mapped by the low bits of the id. */
+/*
+ * Sizes of a ruleset, as powers of two: bytes of a policy's own for each scope. Maps
+ * "cm_rulesets_SHIFT", by row, hold them; section ".bss.cm_rulesets", struct cm_ruleset_rows, says
+ * which one counts.
+ */
+#define CM_RULESET_0 14
+#define CM_RULESET_1 18
+#define CM_RULESET_2 22
+#define CM_RULESET_3 26
+
+/* Cached answers "which scope is this cgroup in"; direct mapped by the low bits of its
+ * serial number. */
 #define CM_CACHE 4096
 
 /*
@@ -38,15 +49,23 @@
  */
 #define CM_PER_TASK 0x3ffffffeu
 
-#define CM_NAME_LEN 32
-#define CM_PATH_LEN 96
-#define CM_HELP_LEN 160
+#define CM_NAME_LEN  32
+#define CM_PATH_LEN  96
+#define CM_HELP_LEN  160
+#define CM_WORDS_LEN 256
 
 /* How two values of one knob combine along a cgroup path: the stricter one counts. */
 enum cm_strictest {
-	CM_STRICTEST_MAX = 0, /* the larger value is stricter; `min` is "off" */
-	CM_STRICTEST_MIN = 1, /* the smaller value is stricter; `max` is "off" */
-	CM_STRICTEST_OR = 2,  /* flags: every set bit restricts; 0 is "off" */
+	CM_STRICTEST_MAX = 0,	/* the larger value is stricter; `min` is "off" */
+	CM_STRICTEST_MIN = 1,	/* the smaller value is stricter; `max` is "off" */
+	CM_STRICTEST_OR = 2,	/* flags: every set bit restricts; 0 is "off" */
+	CM_STRICTEST_LIMIT = 3, /* the smaller value is stricter, except that 0 is "off" */
+};
+
+/* What is known of each row's ruleset. */
+struct cm_ruleset_rows {
+	__u8 shifts[CM_ROWS];  /* a CM_RULESET_ constant, 0: there is none */
+	__u8 demands[CM_ROWS]; /* nonzero: it needs the hooks on demand; programs do not read it */
 };
 
 enum cm_mode {
@@ -73,6 +92,12 @@ struct cm_pack_decl {
  * nowhere.
  */
 #define CM_KNOB_SEAL (1u << 1)
+/*
+ * A number of events in time. The same policy has a knob whose path is this one's with "_per" (in
+ * so many seconds) behind it, and may have one with "_burst" (so many at once); N/UNIT, with
+ * ":BURST" behind it if there is one, sets them all.
+ */
+#define CM_KNOB_RATE (1u << 2)
 
 /* Section ".rodata.cm_knobs": one record per knob. */
 struct cm_knob_decl {
@@ -87,6 +112,11 @@ struct cm_knob_decl {
 	char path[CM_PATH_LEN];	 /* below /proc/sys: "kernel/yama/ptrace_scope" */
 	char alias[CM_PATH_LEN]; /* a second path of the same value, "" if none */
 	char help[CM_HELP_LEN];
+	/*
+	 * Names of values, with spaces between them, "" if none. Word i is the value min + i; of
+	 * CM_STRICTEST_OR it is bit i, and a value is a list of words with commas between them.
+	 */
+	char words[CM_WORDS_LEN];
 };
 
 #define CM_SETTINGS_LEN 512
@@ -118,13 +148,21 @@ enum cm_phase {
 struct cm_state {
 	__u32 abi;
 	__u32 phase;	   /* enum cm_phase; programs do not read it */
-	__u32 generation;  /* of cached answers; counts in steps of CM_ROWS */
+	__u64 generation;  /* of cached answers; counts in steps of CM_GENERATION */
+	__u64 used;	   /* CM_USED(): of each value, that its ceiling is not "off" */
 	__u32 nr_scopes;   /* never less than the number of cgroup scopes in force */
 	__u32 system_mode; /* enum cm_mode of the root scope */
 	__u32 system_enabled;
 	__u32 dirty;  /* a change is under way: what is derived must be derived anew */
 	__u32 locked; /* until reboot: values only become stricter, scopes stay */
+	__u32 unused;
 };
+
+/* Bit of a value in `used`, of the first ones; of what CM_LOCKOUTS is about, for ever once it was.
+ */
+#define CM_USED_MAX	63
+#define CM_USED(INDEX)	(1ull << (INDEX))
+#define CM_USED_LOCKOUT CM_USED(CM_USED_MAX)
 
 /*
  * Map "cm_scopes": cgroup id -> what the administrator said for that subtree. The map's value is
@@ -145,8 +183,34 @@ struct cm_value {
 	__s32 shadow;
 };
 
-/* A cached answer: cgroup id (32 bits) | generation (20) | row (12). */
-CM_ASSERT(CM_ROWS == 1 << 12, "generation and row share 32 bits");
+/*
+ * Section ".bss.cm_levels", of a policy that asks for it: by row, the scope itself. A row is this
+ * header followed by one __s32 per value, the scope's own.
+ */
+struct cm_level_head {
+	__u32 above; /* row of the nearest scope above it, 0 if there is none */
+	__u32 mode;  /* enum cm_mode */
+	__u64 cgroup;
+};
+
+/*
+ * Section ".bss.cm_per_scope__lockouts", of a policy with CM_LOCKOUTS: by row, whether the scope
+ * has locked itself out. Zeros: it never has.
+ */
+struct cm_lockout {
+	__u64 until_ns; /* by CLOCK_MONOTONIC; what is not later than now is over */
+	__u64 since_ns;
+	__u32 times; /* which one in a row it is */
+	__u32 reserved;
+	char reason[CM_NAME_LEN];
+};
+
+#define CM_LOCKOUT_HELD (~0ull) /* `until_ns`: until it is released */
+
+/* A cached answer has 12 bits for the row, and 19 for the generation, behind 32. */
+CM_ASSERT(CM_ROWS == 1 << 12, "rows and generations in one word");
+#define CM_GENERATION	  (1ull << 32)
+#define CM_GENERATION_MAX ((1ull << 51) - 1)
 
 /* One line of a hook's counters per CPU: section ".bss.cm_counters", variable cm_counters__HOOK. */
 enum cm_counter {
@@ -225,10 +289,13 @@ struct cm_event {
 #define CM_EVENT_SHORT __builtin_offsetof(struct cm_event, fields)
 
 CM_ASSERT(sizeof(struct cm_pack_decl) == 272, "cm_pack_decl layout");
-CM_ASSERT(sizeof(struct cm_knob_decl) == 384, "cm_knob_decl layout");
+CM_ASSERT(sizeof(struct cm_knob_decl) == 640, "cm_knob_decl layout");
 CM_ASSERT(sizeof(struct cm_profile_decl) == 736, "cm_profile_decl layout");
-CM_ASSERT(sizeof(struct cm_state) == 32, "cm_state layout");
+CM_ASSERT(sizeof(struct cm_state) == 48, "cm_state layout");
 CM_ASSERT(sizeof(struct cm_scope) == 8, "cm_scope layout");
+CM_ASSERT(sizeof(struct cm_level_head) == 16, "cm_level_head layout");
+CM_ASSERT(sizeof(struct cm_ruleset_rows) == 2 * CM_ROWS, "cm_ruleset_rows layout");
+CM_ASSERT(sizeof(struct cm_lockout) == 56, "cm_lockout layout");
 CM_ASSERT(sizeof(struct cm_party) == 48, "cm_party layout");
 CM_ASSERT(sizeof(struct cm_field) == 88, "cm_field layout");
 CM_ASSERT(CM_EVENT_SHORT == 280, "cm_event layout");

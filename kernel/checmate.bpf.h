@@ -16,8 +16,11 @@
  * administrator has enabled the policy, and in which mode. A policy is one object file, and names
  * itself with CM_PACK exactly once. License: the kernel accepts these programs as GPL only.
  *
- *	hook.bpf.h	CM_HOOK, CM_SOCKADDR, CM_SYSCTL: where a rule runs
+ *	hook.bpf.h	CM_HOOK, CM_SOCKADDR, CM_SYSCTL, CM_RETURN: where a rule runs
  *	deny.bpf.h	cm_deny, cm_in_force, cm_knob; an event's own fields
+ *	level.bpf.h	the scopes on a task's path one by one; memory for each
+ *	lockout.bpf.h	scopes that lock themselves out
+ *	ruleset.bpf.h	what user space compiles for each of them
  *	net.bpf.h	socket addresses
  *	path.bpf.h	places in the file system
  *	pid.bpf.h	processes by their numbers
@@ -89,7 +92,8 @@ enum {
  * @PATH: where it appears below /proc/sys; sysctl(8) spells it with dots
  * further fields of struct cm_knob_decl: .alias (a second path), .min, .max, .init, .strictest (a
  * CM_STRICTEST_ constant, written without the prefix's enum: default MAX), .latch with .flags =
- * CM_KNOB_LATCH or CM_KNOB_LATCH | CM_KNOB_SEAL, .cap, .help
+ * CM_KNOB_LATCH or CM_KNOB_LATCH | CM_KNOB_SEAL, .cap, .help, .words (names for its values: "EPERM
+ * EACCES" are .min and .min + 1, or the bits 0 and 1 where .strictest is CM_STRICTEST_OR)
  */
 #define CM_KNOB(NAME, PATH, ...)                                                                   \
 	enum {                                                                                     \
@@ -100,6 +104,36 @@ enum {
 		__attribute__((unused)) = { __VA_ARGS__ };                                         \
 	const volatile struct cm_knob_decl cm_knob__##NAME SEC(                                    \
 		".rodata.cm_knobs") = { .index = cm_index__##NAME, .path = PATH, __VA_ARGS__ }
+
+/*
+ * CM_RATE - declare a limit of events in time, three knobs: NAME, NAME_per and NAME_burst
+ * @NAME: C identifier of the number of events, from 0, which is off and the default, to a million
+ * @PATH: as in CM_KNOB; "_per" (the seconds that the number is for, to 3600) and "_burst" (how many
+ * may come at once) are put behind it for the other two
+ * further fields of NAME's struct cm_knob_decl: .alias, .max, .init, .help
+ *
+ * An administrator writes NAME=100/s, NAME=5/10m:20, or each of the three by itself. What a rate
+ * means is what the policy's rules make of it.
+ */
+#define CM_RATE(NAME, PATH, ...)                                                                   \
+	CM_TIMES(NAME, PATH, __VA_ARGS__);                                                         \
+	CM_KNOB(NAME##_burst, PATH "_burst", .min = 1, .max = 1000000, .init = 1,                  \
+		.strictest = CM_STRICTEST_MIN, .cap = -1, .help = "so many at once: " PATH)
+
+/*
+ * CM_TIMES - declare a number of events in time that is too much, two knobs: NAME and NAME_per
+ * @NAME, @PATH, further arguments: as in CM_RATE
+ *
+ * As CM_RATE(), of which it is the first two: an administrator writes NAME=20/10s.
+ */
+#define CM_TIMES(NAME, PATH, ...)                                                                  \
+	_Pragma("clang diagnostic push")                                                           \
+		_Pragma("clang diagnostic ignored \"-Winitializer-overrides\"")                    \
+			CM_KNOB(NAME, PATH, .max = 1000000, .strictest = CM_STRICTEST_LIMIT,       \
+				.flags = CM_KNOB_RATE, .cap = -1, __VA_ARGS__);                    \
+	_Pragma("clang diagnostic pop")                                                            \
+		CM_KNOB(NAME##_per, PATH "_per", .min = 1, .max = 3600, .init = 1, .cap = -1,      \
+			.help = "in so many seconds: " PATH)
 
 /*
  * CM_PROFILE - name values that go together: checmate enable PACK --profile NAME
@@ -137,20 +171,22 @@ static __always_inline __u64 cm_forget(__u64 number)
 
 static __always_inline __s32 cm_off(const struct cm_knob_decl *knob)
 {
-	return knob->strictest == CM_STRICTEST_MIN  ? knob->max
-	       : knob->strictest == CM_STRICTEST_OR ? 0
-						    : knob->min;
+	return knob->strictest == CM_STRICTEST_MIN   ? knob->max
+	       : knob->strictest == CM_STRICTEST_MAX ? knob->min
+						     : 0;
 }
 
 static __always_inline __s32 cm_worst(const struct cm_knob_decl *knob)
 {
-	return knob->strictest == CM_STRICTEST_MIN ? knob->min : knob->max;
+	return knob->strictest == CM_STRICTEST_MIN     ? knob->min
+	       : knob->strictest == CM_STRICTEST_LIMIT ? 1
+						       : knob->max;
 }
 
 /* Of two values that are not negative, one instruction instead of a comparison and a branch. */
 static __always_inline __s32 cm_bound(const struct cm_knob_decl *knob, __s32 a, __s32 b)
 {
-	if (knob->min < 0)
+	if (knob->min < 0 || knob->strictest == CM_STRICTEST_LIMIT)
 		return cm_strict(knob->strictest, a, b);
 	return knob->strictest == CM_STRICTEST_MIN ? a & b : a | b;
 }
@@ -171,8 +207,15 @@ static __always_inline __u32 cm_scope_of(struct task_struct *task)
 	return cm_state.head.nr_scopes ? cm_row_of(task->cgroups->dfl_cgrp) : 0;
 }
 
+/* cm_own_scope - the scope that the calling task is in */
+static __always_inline __u32 cm_own_scope(void)
+{
+	return cm_scope_of(cm_current());
+}
+
 /*
  * cm_is_outside - is a task with these cgroups (task->cgroups) in no scope, and known to be?
+ * cm_own_is_outside - the same of the calling task
  *
  * For the quick part of a hook. Where it is false, *ret_scope is what cm_scope_of() would give, or
  * CM_ROW_UNKNOWN: that is still to be found out.
@@ -181,6 +224,19 @@ static __always_inline bool cm_is_outside(struct css_set *cgroups, __u32 *ret_sc
 {
 	return cm_known_outside(cgroups->dfl_cgrp, ret_scope);
 }
+
+static __always_inline bool cm_own_is_outside(__u32 *ret_scope)
+{
+	return cm_is_outside(cm_current()->cgroups, ret_scope);
+}
+
+/*
+ * cm_own_uid - the calling task's effective uid, as the initial user namespace has it
+ *
+ * cm_sock_uid - that of a socket: of who has made it; of an accepted one, the listening one's
+ */
+#define cm_own_uid()	(cm_current()->cred->euid.val)
+#define cm_sock_uid(SK) ((SK)->sk_uid.val)
 
 /* cm_system - a knob's value for the whole system, whatever its mode */
 #define cm_system(NAME) cm_state.system[cm_index__##NAME]
@@ -208,6 +264,27 @@ static __always_inline bool cm_is_outside(struct css_set *cgroups, __u32 *ret_sc
 #define cm_ceiling(NAME)                                                                           \
 	cm_bound(&cm_shape__##NAME, cm_state.ceiling[cm_index__##NAME],                            \
 		 cm_state.system[cm_index__##NAME])
+
+/*
+ * cm_is_in_scopes - is a knob whose 0 is "off" anything else in any scope?
+ * cm_is_anywhere - ... or for the system?
+ *
+ * Of a limit, as quick as it can be asked.
+ */
+#define cm_is_in_scopes(NAME) (cm_state.ceiling[cm_index__##NAME] != 0)
+#define cm_is_anywhere(NAME)  (cm_is_in_scopes(NAME) || cm_system(NAME) != 0)
+
+/*
+ * cm_used - is one of several knobs anything but "off" in any scope? All of them by one question.
+ * @BITS: cm_bit(NAME) | ..., of the policy's first 63 knobs; CM_USED_LOCKOUT: has a scope ever been
+ * locked out (CM_LOCKOUTS)?
+ */
+#define cm_used(BITS) ((cm_state_here()->head.used & (BITS)) != 0)
+#define cm_bit(NAME)                                                                               \
+	({                                                                                         \
+		CM_ASSERT(cm_index__##NAME < CM_USED_MAX, "cm_bit() of a later knob");             \
+		CM_USED(cm_index__##NAME);                                                         \
+	})
 
 /* cm_stricter - of two sides' values of a knob, what binds both */
 #define cm_stricter(NAME, A, B)                                                                    \
@@ -248,6 +325,9 @@ static __always_inline bool cm_is_outside(struct css_set *cgroups, __u32 *ret_sc
 
 #include "deny.bpf.h"
 #include "hook.bpf.h"
+#include "level.bpf.h"
+#include "lockout.bpf.h"
+#include "ruleset.bpf.h"
 #include "net.bpf.h"
 #include "path.bpf.h"
 #include "pid.bpf.h"

@@ -41,7 +41,8 @@ static __always_inline struct cm_value cm_force_in(__u32 scope)
 	return cm_value_in(scope, CM_INDEX_IN_FORCE, 0, 1, CM_STRICTEST_MAX);
 }
 
-#define cm_own_scope() cm_scope_of(cm_current())
+/* cm_system_in_force - is the policy enabled system-wide, in either mode? One word of memory. */
+#define cm_system_in_force() (cm_state.system[CM_INDEX_IN_FORCE] != 0)
 
 /*
  * cm_in_force - has the policy anything to say on this subject? In either mode; cm_deny() asks it
@@ -161,6 +162,23 @@ static __always_inline void cm_subject_sock(struct cm_party *party, const struct
 	cm_deny_by(0, VALUE, cm_subject_task(&event_->subject), ERROR, ACTION,                     \
 		   bpf_probe_read_kernel_str(event_->reason, sizeof(event_->reason), REASON),      \
 		   "{subject} attempted " ACTION, ##FIELDS)
+
+/* cm_packet_deny_for - the same where a packet for SK leads to it, as cm_packet_deny() */
+#define cm_packet_deny_for(SK, VALUE, ERROR, ACTION, REASON, FIELDS...)                            \
+	cm_deny_by(0, VALUE, cm_subject_packet(&event_->subject, SK), ERROR, ACTION,               \
+		   bpf_probe_read_kernel_str(event_->reason, sizeof(event_->reason), REASON),      \
+		   "a packet led to " ACTION, ##FIELDS)
+
+/* cm_deny_silently - the same without an event: counted, refused where the value says so */
+#define cm_deny_silently(VALUE, ERROR)                                                             \
+	({                                                                                         \
+		const long error_ = ERROR;                                                         \
+		struct cm_value force_ = VALUE;                                                    \
+                                                                                                   \
+		if (force_.shadow)                                                                 \
+			cm_count_denial(cm_here, force_.enforced);                                 \
+		force_.enforced ? -error_ : (long)CM_ALLOW;                                        \
+	})
 
 /*
  * cm_deny - object; in a rule: return cm_deny(...)

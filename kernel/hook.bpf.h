@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where a rule runs: LSM hooks with their chains, and socket addresses. Private half of the SDK.
+ * Where a rule runs: LSM hooks with their chains, socket addresses, and what functions return.
+ * Private half of the SDK.
  */
 #ifndef CM_HOOK_BPF_H
 #define CM_HOOK_BPF_H
@@ -159,6 +160,15 @@ static __always_inline long cm_errno(long verdict, bool may_handle)
 		CM_ALLOW;                                                                          \
 	})
 
+/* What a program for cgroups returns, and leaves as the call's errno. */
+static __always_inline bool cm_may_go_on(long verdict)
+{
+	verdict = cm_errno(verdict, false);
+	if (verdict)
+		bpf_set_retval(verdict);
+	return !verdict;
+}
+
 /*
  * CM_SOCKADDR - a rule where a process names a socket address, which may be rewritten
  * @PLACE: bind4, bind6, connect4, connect6, sendmsg4, sendmsg6 (UDP only)
@@ -175,14 +185,41 @@ static __always_inline long cm_errno(long verdict, bool may_handle)
 	SEC("cgroup/" #PLACE)                                                                      \
 	int cm_##PLACE(struct bpf_sock_addr *ctx)                                                  \
 	{                                                                                          \
-		long verdict = cm_errno(cm_rule__##PLACE(cm_counters__##PLACE, ctx), false);       \
-                                                                                                   \
-		if (verdict)                                                                       \
-			bpf_set_retval(verdict);                                                   \
-		return !verdict;                                                                   \
+		return cm_may_go_on(cm_rule__##PLACE(cm_counters__##PLACE, ctx));                  \
 	}                                                                                          \
 	static __always_inline long cm_rule__##PLACE(volatile cm_counter_line *cm_here,            \
 						     struct bpf_sock_addr *ADDRESS)
+
+/*
+ * CM_SOCKADDR_QUICK, CM_SOCKADDR_FULL - the same in two parts, as CM_HOOK_QUICK() has them
+ *
+ * The first body returns true, which allows, or `cm_ask_sockaddr(PLACE, ADDRESS, number)`: whether
+ * the second one does. That gets the number as `hint`, and follows the first in the file.
+ */
+#define CM_SOCKADDR_QUICK(PLACE, ADDRESS)                                                          \
+	volatile cm_counter_line cm_counters__##PLACE[CM_CPUS] SEC(".bss.cm_counters");            \
+	static __always_inline bool cm_quick__##PLACE(volatile cm_counter_line *cm_here,           \
+						      struct bpf_sock_addr *ADDRESS);              \
+	static __noinline bool cm_full__##PLACE(struct bpf_sock_addr *ctx, __u32 hint);            \
+	SEC("cgroup/" #PLACE)                                                                      \
+	int cm_##PLACE(struct bpf_sock_addr *ctx)                                                  \
+	{                                                                                          \
+		return cm_quick__##PLACE(cm_counters__##PLACE, ctx);                               \
+	}                                                                                          \
+	static __always_inline bool cm_quick__##PLACE(volatile cm_counter_line *cm_here,           \
+						      struct bpf_sock_addr *ADDRESS)
+
+#define cm_ask_sockaddr(PLACE, ADDRESS, HINT) cm_full__##PLACE(ADDRESS, HINT)
+
+#define CM_SOCKADDR_FULL(PLACE, ADDRESS)                                                           \
+	static __always_inline long cm_rule__##PLACE(volatile cm_counter_line *cm_here,            \
+						     struct bpf_sock_addr *ADDRESS, __u32 hint);   \
+	static __noinline bool cm_full__##PLACE(struct bpf_sock_addr *ctx, __u32 hint)             \
+	{                                                                                          \
+		return cm_may_go_on(cm_rule__##PLACE(cm_counters__##PLACE, ctx, hint));            \
+	}                                                                                          \
+	static __always_inline long cm_rule__##PLACE(volatile cm_counter_line *cm_here,            \
+						     struct bpf_sock_addr *ADDRESS, __u32 hint)
 
 /*
  * CM_SOCKADDR_SHOWN - the same where a process is told an address: nothing can be refused there
@@ -202,6 +239,16 @@ static __always_inline long cm_errno(long verdict, bool may_handle)
 	static __always_inline void cm_shown__##PLACE(struct bpf_sock_addr *ADDRESS)
 
 /*
+ * CM_ON_REQUEST - a CM_SOCKADDR() or CM_SOCKADDR_SHOWN() that nobody pays for until it is wanted
+ * @PLACE: of that one, which may be defined before or behind
+ *
+ * It is loaded with the policy, but attached only when user space (cm_pack_attach_on_request()) asks
+ * for it, and then stays until the policy goes.
+ */
+#define CM_ON_REQUEST(PLACE)                                                                        \
+	const volatile __u8 cm_on_request__cm_##PLACE SEC(".rodata.cm_on_request")
+
+/*
  * CM_SYSCTL - a rule where a process reads or writes a file below /proc/sys
  * @CALL: name for the struct bpf_sysctl; `write` tells which
  *
@@ -215,14 +262,30 @@ static __always_inline long cm_errno(long verdict, bool may_handle)
 	SEC("cgroup/sysctl")                                                                       \
 	int cm_sysctl(struct bpf_sysctl *ctx)                                                      \
 	{                                                                                          \
-		long verdict = cm_errno(cm_rule__sysctl(cm_counters__sysctl, ctx), false);         \
-                                                                                                   \
-		if (verdict)                                                                       \
-			bpf_set_retval(verdict);                                                   \
-		return !verdict;                                                                   \
+		return cm_may_go_on(cm_rule__sysctl(cm_counters__sysctl, ctx));                    \
 	}                                                                                          \
 	static __always_inline long cm_rule__sysctl(volatile cm_counter_line *cm_here,             \
 						    struct bpf_sysctl *CALL)
+
+/*
+ * CM_RETURN - look at what a function of the kernel has returned
+ * @FUNCTION: in the kernel's BTF, on every kernel the policy is for; security_X() returns what all
+ * security modules together say on a hook
+ * further arguments: the function's own, and behind the last what it returned; typed
+ *
+ * For a rule that counts what failed: nothing can be refused there. In no chain, and run for every
+ * task. The body returns nothing.
+ */
+#define CM_RETURN(FUNCTION, ARGS...)                                                               \
+	volatile cm_counter_line cm_counters__##FUNCTION[CM_CPUS] SEC(".bss.cm_counters");         \
+	static __always_inline void cm_look__##FUNCTION(CM_PARAMETERS_(ARGS));                     \
+	SEC("fexit/" #FUNCTION)                                                                    \
+	int cm_##FUNCTION(unsigned long long *ctx)                                                 \
+	{                                                                                          \
+		CM_CALL_(cm_look__##FUNCTION(cm_counters__##FUNCTION, ___bpf_ctx_cast(ARGS)))      \
+		return 0;                                                                          \
+	}                                                                                          \
+	static __always_inline void cm_look__##FUNCTION(CM_PARAMETERS_(ARGS))
 // clang-format on
 
 /* cm_count - move one of the hook's counters; @HOOK as in CM_HOOK, @WHICH: enum cm_counter */

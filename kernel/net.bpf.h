@@ -17,6 +17,7 @@
 #ifndef SOCK_STREAM
 #define SOCK_STREAM 1
 #define SOCK_DGRAM  2
+#define SOCK_RAW    3
 #endif
 
 #define CM_SOCKADDR_IN_LEN  16

@@ -76,11 +76,17 @@ static __always_inline struct cm_event *cm_event_new(volatile cm_counter_line *c
 	return event;
 }
 
-/* Count a denial (@mode: CM_ENFORCE) or what would have been one, and begin its event. */
+/* Count a denial, or what would have been one. */
+static __always_inline void cm_count_denial(volatile cm_counter_line *counters, bool enforced)
+{
+	cm_count_in(counters, enforced ? CM_COUNT_DENIED : CM_COUNT_WOULD_DENY);
+}
+
+/* The same (@mode: CM_ENFORCE, a denial), and begin its event. */
 static __always_inline struct cm_event *cm_event_begin(volatile cm_counter_line *counters,
 						       __u32 mode, __s32 error, const __u32 size)
 {
-	cm_count_in(counters, mode == CM_ENFORCE ? CM_COUNT_DENIED : CM_COUNT_WOULD_DENY);
+	cm_count_denial(counters, mode == CM_ENFORCE);
 	return cm_event_new(counters, mode, error, size);
 }
 

@@ -42,11 +42,36 @@ volatile struct {
 	__s32 system[CM_NR_VALUES];
 } cm_state SEC(".data.cm_state");
 
+/*
+ * The address of cm_state, in a register of its own: the compiler would keep one across calls,
+ * which costs two instructions on every way, more than an address does.
+ */
+static __always_inline typeof(&cm_state) cm_state_here(void)
+{
+	typeof(&cm_state) state;
+
+	asm volatile("%0 = %1 ll" : "=r"(state) : "i"(&cm_state));
+	return state;
+}
+
 /* Direct mapped; an entry is one word, so that a reader never sees half of two answers. */
 volatile __u64 cm_cache[CM_CACHE] SEC(".bss.cm_cache");
 
 /* Set by the loader before load: the LSM named in CM_PACK() is active and has the file. */
 const volatile __u32 cm_native SEC(".rodata.cm_config");
+
+/*
+ * An entry: row (12 bits) | 0 | generation (19) | the cgroup's serial number (32). Added up, not
+ * put together: a number of more than 32 bits runs over into the generation, and would become
+ * another's at 51 bits, which no cgroup ever has.
+ *
+ * The serial number is nobody else's either, and one pointer nearer than the id. That of the root
+ * is 0, as is an entry that was never written: true as long as there was no scope.
+ */
+static __always_inline __u64 cm_cached(__u32 row, __u64 generation, __u64 number)
+{
+	return ((__u64)row << 52) + generation + number;
+}
 
 struct cm_walk {
 	__u64 cgroup;
@@ -85,41 +110,41 @@ __noinline __u32 cm_row_walk(const struct cm_walk *from)
 {
 	struct cm_walk walk;
 	struct cgroup *cgroup;
-	__u64 id;
+	__u64 number;
 	/*
 	 * The generation is read before the scopes, with a full barrier: if the loader changes a
 	 * scope meanwhile, the answer is stored under a generation that no reader accepts.
 	 */
-	__u32 generation = __sync_fetch_and_add(&cm_state.head.generation, 0);
+	__u64 generation = __sync_fetch_and_add(&cm_state.head.generation, 0);
 
 	if (!from)
 		return CM_ROW_UNKNOWN;
 	walk = *from;
 	cgroup = (struct cgroup *)walk.cgroup;
-	id = BPF_CORE_READ(cgroup, kn, id);
+	number = BPF_CORE_READ(cgroup, self.serial_nr);
 	bpf_loop(CM_MAX_DEPTH, cm_walk_step, &walk, 0);
 	if (!walk.done)
 		return CM_ROW_UNKNOWN; /* fails closed: see cm_value_in() */
-	/* An id of more than 32 bits is resolved each time. */
-	if (!(id >> 32))
-		cm_cache[id & (CM_CACHE - 1)] = id << 32 | generation | walk.row;
+	/* A number of more than 32 bits is resolved each time. */
+	if (!(number >> 32))
+		cm_cache[number & (CM_CACHE - 1)] = cm_cached(walk.row, generation, number);
 	return walk.row;
 }
 
 /*
  * Is it known already which row holds for tasks in @cgroup, and is it none (0)? *ret_row: the row,
- * CM_ROW_UNKNOWN if it is not known. The likely answers are given by as few comparisons as can be.
+ * CM_ROW_UNKNOWN if it is not known. The likely answer is given by one comparison.
  */
 static __always_inline bool cm_known_outside(struct cgroup *cgroup, __u32 *ret_row)
 {
-	__u64 id = cgroup->kn->id;
-	__u64 cached = cm_cache[id & (CM_CACHE - 1)];
-	/* What is left is the row, if the answer is of this generation. */
-	__u32 row = (__u32)cached - cm_state.head.generation;
+	__u64 number = cgroup->self.serial_nr;
+	__u64 cached = cm_cache[number & (CM_CACHE - 1)];
+	/* What is left is the row, if the answer is for this cgroup and of this generation. */
+	__u64 rest = cached - number - cm_state_here()->head.generation;
 
-	if (!row && cached >> 32 == id)
+	if (!rest)
 		return true;
-	*ret_row = cached >> 32 == id && row < CM_ROWS ? row : CM_ROW_UNKNOWN;
+	*ret_row = rest << 12 || number >> 32 ? CM_ROW_UNKNOWN : rest >> 52;
 	return false;
 }
 
@@ -144,6 +169,8 @@ static __always_inline __s32 cm_strict(__u32 rule, __s32 a, __s32 b)
 		return a | b;
 	if (rule == CM_STRICTEST_MIN)
 		return a < b ? a : b;
+	if (rule == CM_STRICTEST_LIMIT) /* 0 is the largest of all */
+		return (__u32)a - 1 < (__u32)b - 1 ? a : b;
 	return a > b ? a : b;
 }
 

@@ -30,6 +30,14 @@ struct {
 	__uint(value_size, CM_KNOBS_MAX * sizeof(struct cm_value));
 } cm_rows SEC(".maps");
 
+/* All rows in one element; a policy that has none leaves this one. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__uint(value_size, sizeof(struct cm_level_head));
+} cm_levels SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
@@ -41,6 +49,8 @@ const volatile struct cm_tighten_rules cm_rules SEC(".rodata.cm_rules");
 
 static __always_inline bool is_stricter(__u32 rule, __s32 a, __s32 b)
 {
+	if (rule == CM_STRICTEST_LIMIT) /* 0 is the largest of all */
+		return (__u32)a - 1 < (__u32)b - 1;
 	return rule == CM_STRICTEST_MIN ? a < b : a > b;
 }
 
@@ -93,6 +103,25 @@ static long tighten_row(__u64 i, struct walk *walk)
 	return 0;
 }
 
+/* True as well where there are no levels. */
+static __always_inline bool tighten_level(__u32 row, const struct walk *walk)
+{
+	__u64 at = (__u64)row * cm_rules.level_size + sizeof(struct cm_level_head) +
+		   (__u64)walk->index * sizeof(__s32);
+	__u32 zero = 0;
+	char *levels;
+
+	if (!cm_rules.level_size)
+		return true;
+	/* For the verifier: 6.1 wants to see what is exchanged aligned. */
+	asm volatile("%0 &= -4" : "+r"(at));
+	levels = bpf_map_lookup_elem(&cm_levels, &zero);
+	if (!levels || row >= CM_ROWS || walk->index >= CM_KNOBS_MAX ||
+	    at > (__u64)CM_ROWS * cm_rules.level_size - sizeof(__s32))
+		return false;
+	return tighten((__s32 *)(levels + at), walk->rule, walk->value);
+}
+
 static __always_inline bool tighten_scope(__u64 cgroup, struct walk *walk)
 {
 	struct cm_scope *scope = bpf_map_lookup_elem(&cm_scopes, &cgroup);
@@ -103,6 +132,8 @@ static __always_inline bool tighten_scope(__u64 cgroup, struct walk *walk)
 	walk->row = scope->row;
 	walk->enforce = scope->mode == CM_ENFORCE;
 	bpf_loop(CM_ROWS, tighten_row, walk, 0);
+	if (!tighten_level(walk->row, walk))
+		return false;
 	return !walk->failed && tighten((__s32 *)(scope + 1) + index, walk->rule, walk->value);
 }
 
@@ -126,6 +157,8 @@ int cm_tighten(struct cm_tighten *ctx)
 		return tighten(ceiling + cm_rules.nr_values + index, rule, walk.value) ? 0
 										       : -EAGAIN;
 	/* First: no value may be skipped by those that look at the ceiling alone. */
+	if (index < CM_USED_MAX)
+		__sync_fetch_and_or(&state->used, CM_USED(index));
 	if (!tighten(ceiling + index, rule, walk.value))
 		return -EAGAIN;
 	return tighten_scope(cgroup, &walk) ? 0 : -EAGAIN;

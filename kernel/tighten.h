@@ -20,6 +20,7 @@ struct cm_tighten_knob {
 
 struct cm_tighten_rules {
 	__u32 nr_values;
+	__u32 level_size;			    /* 0: the policy has no levels */
 	struct cm_tighten_knob knobs[CM_KNOBS_MAX]; /* by index; unused ones have min > max */
 	struct cm_span spans[CM_ROWS];
 };

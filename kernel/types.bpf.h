@@ -63,6 +63,7 @@ struct kernfs_node {
 
 struct cgroup_subsys_state {
 	struct cgroup_subsys_state *parent;
+	__u64 serial_nr;
 };
 
 struct cgroup {
@@ -108,15 +109,33 @@ struct qstr {
 	const unsigned char *name;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct file_system_type {
+	const char *name;
+};
+
 struct super_block {
 	unsigned long s_magic;
+	struct file_system_type *s_type;
 };
 
 struct inode {
 	unsigned short i_mode;
+	kuid_t i_uid;
 	unsigned long i_ino;
+	unsigned int i_nlink;
+	long long i_size;
+	atomic_t i_writecount; /* open for writing so many times; below 0: must not be */
 	struct super_block *i_sb;
 	struct hlist_head i_dentry;
+};
+
+struct iattr {
+	unsigned int ia_valid;
+	long long ia_size;
 };
 
 struct dentry {
@@ -156,9 +175,16 @@ struct fs_struct {
 };
 
 struct file {
+	unsigned int f_flags;
 	unsigned int f_mode;
 	struct inode *f_inode;
 	struct path f_path;
+	long long f_pos;
+};
+
+struct vm_area_struct {
+	unsigned long vm_flags;
+	struct file *vm_file;
 };
 
 struct linux_binprm {
@@ -200,12 +226,23 @@ struct task_struct {
 	struct css_set *cgroups;
 };
 
+struct in6_addr {
+	union {
+		__be32 u6_addr32[4];
+	} in6_u;
+};
+
+/* The peer's address and port are in network byte order, the own port in the machine's. */
 struct sock_common {
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
-	__u16 skc_num;	  /* own port, in the machine's byte order */
-	__be16 skc_dport; /* the peer's, in network byte order */
+	__u16 skc_num;
+	__be16 skc_dport;
 	__be32 skc_daddr;
+	__be32 skc_rcv_saddr;
+	struct in6_addr skc_v6_daddr; /* of a request socket also IPv4's, v4-mapped */
+	struct in6_addr skc_v6_rcv_saddr;
+	struct sock *skc_listener; /* of a request socket; NULL: it is kept nowhere (SYN cookies) */
 };
 
 struct sock_cgroup_data {
@@ -216,8 +253,17 @@ struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_type;
 	__u16 sk_protocol;
+	kuid_t sk_uid; /* of who made it, or has taken it over by fchown(2) */
 	struct pid *sk_peer_pid;
 	struct sock_cgroup_data sk_cgrp_data;
+};
+
+struct mptcp_sock {
+	struct sock *first; /* the TCP socket that it begins with */
+};
+
+struct request_sock {
+	struct sock_common __req_common;
 };
 
 struct socket {
@@ -229,8 +275,12 @@ struct sockaddr {
 	unsigned short sa_family;
 };
 
+/* The headers are where `head` and these add up to. */
 struct sk_buff {
 	unsigned int len;
+	__u16 transport_header;
+	__u16 network_header;
+	unsigned char *head;
 };
 
 #pragma clang attribute pop

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A policy's way into the kernel and out of it. Pinned as packs/NAME/: its maps, its hook programs
- * and the arrays behind them (chain.c), the links of auxiliary programs, its object (store.c).
+ * and the arrays behind them (chain.c), the links of auxiliary programs, programs that only we run,
+ * its object (store.c).
  *
  * It is built under building/, where an interrupted call's work is simply removed. In packs/, the
  * state map's phase tells: anything but "enabled" is removed by the next call. Values are all off
@@ -11,19 +12,21 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "internal.h"
+#include "ruleset.h"
 
 static const struct {
 	const char *map, *pin;
 } known_maps[] = {
-	{ ".data.cm_state", "state" }, { "cm_scopes", "scopes" },	   { "cm_rows", "rows" },
-	{ ".bss.cm_cache", "cache" },  { ".bss.cm_counters", "counters" },
+	{ ".data.cm_state", "state" },
+	{ "cm_scopes", "scopes" },
+	{ "cm_rows", "rows" },
+	{ ".bss.cm_cache", "cache" },
+	{ ".bss.cm_counters", "counters" },
+	{ CM_LEVELS_MAP, "levels" },
 };
 
-/* The name under which a map is pinned; NULL: it is made anew each time, or not the policy's own.
- */
-static const char *map_pin(const struct cm_object *object, const struct bpf_map *map, char *buf,
-			   size_t size)
+const char *cm_map_pin(const struct cm_object *object, const struct bpf_map *map, char *buf,
+		       size_t size)
 {
 	const char *name = cm_object_map_name(object, map);
 	char *c;
@@ -104,7 +107,7 @@ static int take_over(struct cm *cm, const struct cm_object *object, struct bpf_m
 {
 	_cleanup_close_ int fd = -1;
 	char name[128], path[PATH_MAX];
-	const char *pin = map_pin(object, map, name, sizeof(name));
+	const char *pin = cm_map_pin(object, map, name, sizeof(name));
 	int err;
 
 	if (!pin)
@@ -229,7 +232,7 @@ static int pin_maps(struct cm *cm, struct cm_object *object, const char *dir)
 	int err = 0;
 
 	bpf_object__for_each_map(map, object->bpf) {
-		pin = map_pin(object, map, name, sizeof(name));
+		pin = cm_map_pin(object, map, name, sizeof(name));
 		if (!pin)
 			continue;
 		err = cm_pin_path(cm, path, "%s/%s", dir, pin);
@@ -251,7 +254,8 @@ static int pin_hook(struct cm *cm, struct cm_object *object, const struct cm_hoo
 	if (!err)
 		err = cm_pin_put(cm, bpf_map__fd(cm_object_map(object, next)), path);
 	if (!err)
-		err = cm_pin_path(cm, path, "%s/prog_%s", dir, hook->name);
+		err = cm_pin_path(cm, path, "%s/%s%s", dir, cm_demand_prefix(object, hook->name),
+				  hook->name);
 	return err ? err : cm_pin_put(cm, bpf_program__fd(hook->program), path);
 }
 
@@ -269,13 +273,50 @@ static struct bpf_link *attach(struct cm *cm, struct bpf_program *program)
 	return NULL;
 }
 
+/* One that nothing in the kernel runs: it waits for whoever has its pin. */
+static int pin_program(struct cm *cm, struct bpf_program *program, const char *dir)
+{
+	char path[PATH_MAX];
+	int err = cm_pin_path(cm, path, "%s/run_%s", dir, bpf_program__name(program));
+
+	return err ? err : cm_pin_put(cm, bpf_program__fd(program), path);
+}
+
+/* CM_ON_REQUEST() of the SDK: attached if the one it replaces is. */
+static bool is_on_request(const struct cm_object *object, const struct bpf_program *program)
+{
+	return cm_object_is_marked(object, "cm_on_request", bpf_program__name(program));
+}
+
+static int is_attached(struct cm *cm, const struct cm_object *object,
+		       const struct bpf_program *program, bool *ret)
+{
+	char path[PATH_MAX];
+	int err =
+		cm_pin_path(cm, path, "packs/%s/link_%s", object->name, bpf_program__name(program));
+
+	*ret = !err && cm_pin_exists(path);
+	return err;
+}
+
 static int attach_auxiliary(struct cm *cm, struct cm_object *object, struct bpf_program *program,
 			    const char *dir)
 {
-	struct bpf_link *link = attach(cm, program);
+	struct bpf_link *link;
+	bool is_wanted = true;
 	char path[PATH_MAX];
 	int err;
 
+	if (!strcmp(bpf_program__section_name(program), "syscall"))
+		return pin_program(cm, program, dir);
+	if (is_on_request(object, program)) {
+		err = pin_program(cm, program, dir);
+		if (!err)
+			err = is_attached(cm, object, program, &is_wanted);
+		if (err || !is_wanted)
+			return err;
+	}
+	link = attach(cm, program);
 	if (!link)
 		return cm_fail(cm, -errno, "%s: cannot attach %s: %s", object->name,
 			       bpf_program__name(program), strerror(errno));
@@ -286,14 +327,14 @@ static int attach_auxiliary(struct cm *cm, struct cm_object *object, struct bpf_
 	return err;
 }
 
-/* A link of packs/NAME, for the copy in building/NAME. */
-static int keep_link(struct cm *cm, const char *name, void *pack)
+/* A link or a program of packs/NAME, for the copy in building/NAME. */
+static int keep_auxiliary(struct cm *cm, const char *name, void *pack)
 {
 	_cleanup_close_ int fd = -1;
 	char path[PATH_MAX];
 	int err;
 
-	if (strncmp(name, "link_", 5))
+	if (strncmp(name, "link_", 5) && strncmp(name, "run_", 4))
 		return 0;
 	err = cm_pin_path(cm, path, "packs/%s/%s", (const char *)pack, name);
 	if (err)
@@ -313,11 +354,49 @@ static int auxiliaries(struct cm *cm, struct cm_object *object, const char *dir,
 
 	if (how == CM_BUILD_COPY) {
 		err = cm_pin_path(cm, path, "packs/%s", object->name);
-		return err ? err : cm_pin_each(cm, path, keep_link, object->name);
+		return err ? err : cm_pin_each(cm, path, keep_auxiliary, object->name);
 	}
 	bpf_object__for_each_program(program, object->bpf)
 		if (!err && !is_hook_program(program) && bpf_program__autoload(program))
 			err = attach_auxiliary(cm, object, program, dir);
+	return err;
+}
+
+/* The programs of packs/NAME wait in their pins. */
+static int attach_waiting(struct cm *cm, const struct cm_object *object,
+			  const struct bpf_program *program)
+{
+	_cleanup_close_ int fd = -1, link = -1;
+	const char *name = bpf_program__name(program);
+	int root = cm_cgroup_root(cm), err;
+	char path[PATH_MAX];
+
+	err = root < 0 ? root : cm_pin_path(cm, path, "packs/%s/run_%s", object->name, name);
+	if (err)
+		return err;
+	fd = cm_pin_get(path);
+	link = fd < 0 ? fd
+		      : bpf_link_create(fd, root, bpf_program__expected_attach_type(program), NULL);
+	if (link < 0)
+		return cm_fail(cm, link, "%s: cannot attach %s: %s", object->name, name,
+			       strerror(-link));
+	err = cm_pin_path(cm, path, "packs/%s/link_%s", object->name, name);
+	return err ? err : cm_pin_put(cm, link, path);
+}
+
+int cm_pack_attach_on_request(struct cm *cm, const struct cm_object *object)
+{
+	struct bpf_program *program;
+	bool is_there = false;
+	int err = 0;
+
+	bpf_object__for_each_program(program, object->bpf) {
+		if (err || !is_on_request(object, program))
+			continue;
+		err = is_attached(cm, object, program, &is_there);
+		if (!err && !is_there)
+			err = attach_waiting(cm, object, program);
+	}
 	return err;
 }
 
@@ -362,7 +441,7 @@ int cm_pack_build(struct cm *cm, struct cm_object *object, enum cm_build how)
 
 	snprintf(dir, sizeof(dir), "building/%s", object->name);
 	if (how == CM_BUILD_NEW)
-		err = cm_probe_lsm(cm);
+		err = cm_probe_lsm_once(cm);
 	else if (how == CM_BUILD_NEXT)
 		err = cm_object_open(cm, object->name, &old);
 	if (old)

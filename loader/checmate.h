@@ -120,16 +120,16 @@ struct cm_load_options {
  * cm_policy_load - load a policy from an object file and put it in force
  * @path: of the file; root must own it and the directories it lies in, and nobody else be able to
  *	  write them. It is read once and kept in the kernel: what happens to it later is of no
- *account.
+ * account.
  *
  * From then on it is used like a built-in pack. It is gone when it is withdrawn from its last
- *scope.
+ * scope.
  *
  * Return: 0; -EPERM the file is not root's alone; -ENOEXEC it is no object for BPF, or without a
  * licence compatible with the GPL; -EPROTO it is no policy, or for another layout; -EEXIST its name
  * or one of its knobs is in use; -ENOSPC a hook has its 32 policies; -EOPNOTSUPP this kernel lacks
- *a hook, or BPF LSM; the verifier's error, then cm_error_detail() says where; or as
- *cm_pack_enable().
+ * a hook, or BPF LSM; the verifier's error, then cm_error_detail() says where; or as
+ * cm_pack_enable().
  */
 int cm_policy_load(struct cm *cm, const char *path, const struct cm_load_options *options);
 
@@ -177,11 +177,14 @@ int cm_knob_get(struct cm *cm, const char *knob, const char *cgroup, int *ret);
 
 /*
  * cm_knob_set - set a knob in a scope in which its pack is enabled
- * @value: as the kernel's own parser takes it: decimal, 0x hexadecimal or 0 octal
+ * @value: as the kernel's own parser takes it: decimal, 0x hexadecimal or 0 octal; or in words that
+ * the knob declares for its values; or, of a rate, N/UNIT[:BURST], which sets its two or three
+ * knobs or none
  *
- * Return: 0; -ENOENT as in cm_knob_get(), or the pack is not enabled in @cgroup; -EINVAL not a
- * number; -ERANGE out of bounds; -EPERM the value that is stored lasts until reboot, or the
- * capability that the knob asks for is missing; -EACCES the pack is sealed, and the value looser.
+ * Return: 0; -ENOENT as in cm_knob_get(), or the pack is not enabled in @cgroup; -EINVAL neither a
+ * number nor spelt so; -ERANGE out of bounds; -EPERM the value that is stored lasts until reboot,
+ * or the capability that the knob asks for is missing; -EACCES the pack is sealed, and the value
+ * looser.
  */
 int cm_knob_set(struct cm *cm, const char *knob, const char *cgroup, const char *value);
 
@@ -197,11 +200,31 @@ int cm_knob_set(struct cm *cm, const char *knob, const char *cgroup, const char 
  */
 int cm_lock(struct cm *cm);
 
+/*
+ * cm_release - let a scope that has locked itself out go on, in all policies that did that
+ * @cgroup: not NULL; what is locked out by a scope above it stays so
+ *
+ * It counts as if it never had been: what comes next is its first time.
+ *
+ * Return: 0; -ENOENT no such cgroup, or it is not locked out; -EPERM the system is locked, see
+ * cm_lock().
+ */
+int cm_release(struct cm *cm, const char *cgroup);
+
 /* A pack's declaration and what is in force of it. Everything below is owned by the list. */
 struct cm_knob_info {
 	const struct cm_knob_decl *decl;
 	char name[CM_PATH_LEN];	 /* "kernel.yama.ptrace_scope" */
 	char alias[CM_PATH_LEN]; /* its second name, "" if none */
+};
+
+/* Has the scope locked itself out? */
+struct cm_lockout_info {
+	bool now;
+	bool held;		  /* until it is released */
+	uint64_t seconds;	  /* that are left, if it is not held */
+	uint32_t times;		  /* in a row, this or the last one included */
+	char reason[CM_NAME_LEN]; /* as the policy says it */
 };
 
 struct cm_scope_info {
@@ -210,6 +233,7 @@ struct cm_scope_info {
 	enum cm_mode mode;
 	int *values;	/* per knob: what was set here */
 	int *effective; /* per knob: strictest from here up to the root */
+	struct cm_lockout_info lockout;
 };
 
 struct cm_hook_info {
@@ -332,6 +356,83 @@ void cm_changes_free(struct cm_changes *changes);
  * Return: 0; or as cm_config_diff(), cm_policy_load(), cm_pack_enable(), cm_knob_set().
  */
 int cm_config_apply(struct cm *cm, const char *path);
+
+/*
+ * Rules of the pack netfilter: a text in its language, policies/netfilter/README.md has it. What is
+ * wrong in a text is told as "NAME:LINE:COLUMN: what", NAME being what the caller calls it.
+ */
+
+/* cm_netfilter_check - is the text right, and can it be compiled? Needs no session. */
+int cm_netfilter_check(const char *name, const char *text, size_t size, char *error,
+		       size_t error_size);
+
+/*
+ * cm_netfilter_load - give a scope these rules instead of those it has, at once
+ *
+ * If they have a limit, the pack netfilter_limit is enabled there as well, in the same mode; if
+ * they have none, it is withdrawn from there.
+ *
+ * @mode: of the scope, where the pack is not enabled there yet: that is done then
+ *
+ * UDP sockets that are connected to what is refused then are ended; cm_notice() says how many, or
+ * what is in the way of it.
+ *
+ * Return: 0; -EINVAL the text is wrong; -E2BIG compiled, it is too large; or as cm_pack_enable().
+ */
+int cm_netfilter_load(struct cm *cm, const char *cgroup, enum cm_mode mode, const char *name,
+		      const char *text, size_t size);
+
+/* cm_netfilter_flush - no rules there, nor limits; the pack stays enabled. -ENOENT: it is not. */
+int cm_netfilter_flush(struct cm *cm, const char *cgroup);
+
+struct cm_netfilter_rule {
+	const char *text; /* as it was written, of text_len bytes */
+	size_t text_len;
+	uint32_t line;
+	bool is_counted;
+	uint64_t count; /* of decisions that were its; of a limit, what it has refused */
+	bool is_limit;
+	uint64_t held; /* of a limit: connections that it counts at present */
+};
+
+struct cm_netfilter_rules {
+	size_t nr;
+	struct cm_netfilter_rule *rules;
+	void *memory;
+};
+
+/* cm_netfilter_list - in their order; -ENOENT: not enabled; release with cm_netfilter_rules_free()
+ */
+int cm_netfilter_list(struct cm *cm, const char *cgroup, struct cm_netfilter_rules **ret);
+void cm_netfilter_rules_free(struct cm_netfilter_rules *rules);
+
+struct cm_netfilter_query {
+	uint32_t kind;	     /* 0 egress, 1 ingress, 2 bind, 3 listen, 4 create */
+	uint8_t address[16]; /* IPv4: ::ffff:a.b.c.d */
+	uint16_t port;
+	uint32_t family, type, protocol; /* numbers as of socket(2); the first two of create */
+	uint32_t uid; /* the task's, effective; of ingress the listening socket's */
+};
+
+struct cm_netfilter_answer {
+	bool is_denied;
+	int error;     /* without is_denied: what a permissive scope would have said; 0: accepted */
+	uint32_t line; /* of the rule; 0: no rule says so */
+	char *rule;    /* its text, released with free(), or NULL */
+	char cgroup[4096]; /* whose it is */
+	uint16_t port;	   /* that is bound, connected or sent to: by a remap another than asked */
+};
+
+/*
+ * cm_netfilter_query - "egress tcp 10.1.2.3:443", "create alg seqpacket": words, NULL-terminated;
+ * behind them may stand "uid 1000", otherwise it is 0
+ */
+int cm_netfilter_query(const char *const *words, struct cm_netfilter_query *ret, char *error,
+		       size_t error_size);
+
+/* cm_netfilter_test - what would be decided for a task in @cgroup, by the programs in the kernel */
+int cm_netfilter_test(struct cm *cm, const char *cgroup, const struct cm_netfilter_query *query,
+		      struct cm_netfilter_answer *ret);
 
 /* Counters of one hook of an enabled pack, summed over CPUs; index: enum cm_counter. */
 struct cm_hook_stats {

@@ -27,6 +27,17 @@ void profiles_json(struct json_object *json, const struct cm_pack_info *pack)
 	}
 }
 
+/* The words of a declaration, one by one. */
+static void words_json(struct json_object *array, const char *words)
+{
+	while (*(words += strspn(words, " "))) {
+		size_t len = strcspn(words, " ");
+
+		json_object_array_add(array, output_string(words, len));
+		words += len;
+	}
+}
+
 static void list_pack_json(struct json_object *array, const struct cm_pack_info *pack)
 {
 	struct json_object *json = json_item(array), *part;
@@ -52,6 +63,10 @@ static void list_pack_json(struct json_object *array, const struct cm_pack_info 
 			json_int(knob, "latch", info->decl->latch);
 		if (info->decl->flags & CM_KNOB_SEAL)
 			json_flag(knob, "seal", true);
+		if (info->decl->flags & CM_KNOB_RATE)
+			json_flag(knob, "rate", true);
+		if (info->decl->words[0])
+			words_json(json_array(knob, "words"), info->decl->words);
 	}
 	profiles_json(json, pack);
 	part = json_array(json, "hooks");
@@ -106,6 +121,17 @@ enum cli_status cmd_list(const struct cli *cli)
 	return CLI_DONE;
 }
 
+static void lockout_json(struct json_object *scope, const struct cm_lockout_info *lockout)
+{
+	struct json_object *json = output_need(json_object_new_object());
+
+	json_object_object_add(scope, "lockout", json);
+	json_text(json, "reason", lockout->reason);
+	json_int(json, "times", lockout->times);
+	if (!lockout->held)
+		json_int(json, "seconds", lockout->seconds);
+}
+
 void status_json(struct json_object *json, const struct cm_pack_info *pack)
 {
 	struct json_object *scopes;
@@ -131,6 +157,8 @@ void status_json(struct json_object *json, const struct cm_pack_info *pack)
 			json_int(knob, "set", info->values[k]);
 			json_int(knob, "effective", info->effective[k]);
 		}
+		if (info->lockout.now)
+			lockout_json(scope, &info->lockout);
 	}
 }
 
@@ -167,6 +195,28 @@ struct table *status_table(struct table *table, const struct cm_pack_info *pack)
 	return table;
 }
 
+/* What a scope has done to itself, and for how long. */
+static void status_lockouts(const struct cm_pack_info *pack)
+{
+	for (size_t s = 0; s < pack->nr_scopes; s++) {
+		const struct cm_lockout_info *lockout = &pack->scopes[s].lockout;
+
+		if (!lockout->now)
+			continue;
+		output_escaped(stdout, pack->scopes[s].cgroup, OUTPUT_UNLIMITED, "",
+			       OUTPUT_UNLIMITED);
+		printf(" has locked itself out, %s: ", pack->decl->name);
+		output_escaped(stdout, lockout->reason, OUTPUT_UNLIMITED, "", OUTPUT_UNLIMITED);
+		if (lockout->held)
+			printf(", until it is released");
+		else
+			printf(", for %llu more seconds", (unsigned long long)lockout->seconds);
+		if (lockout->times > 1)
+			printf(", %u times in a row", lockout->times);
+		putchar('\n');
+	}
+}
+
 static void status_text(const struct cm_packs *packs)
 {
 	struct table *table = NULL;
@@ -182,6 +232,8 @@ static void status_text(const struct cm_packs *packs)
 		table_print(table);
 	else
 		puts("no pack is enabled");
+	for (size_t i = 0; i < packs->nr; i++)
+		status_lockouts(&packs->packs[i]);
 	if (locked)
 		puts("locked until reboot");
 }
@@ -259,6 +311,20 @@ enum cli_status cmd_mode(const struct cli *cli)
 	err = cm_open(CM_OPEN_WRITE, &cm);
 	if (!err)
 		err = cm_pack_set_mode(cm, cli->operands[0], cli->cgroup, mode);
+	return cli_done(cm, err);
+}
+
+enum cli_status cmd_release(const struct cli *cli)
+{
+	CLI_SESSION cm = NULL;
+	int err;
+
+	if (!cli->cgroup)
+		return cli_misuse(cli, "release needs --cgroup: the whole system never locks "
+				       "itself out");
+	err = cm_open(CM_OPEN_WRITE, &cm);
+	if (!err)
+		err = cm_release(cm, cli->cgroup);
 	return cli_done(cm, err);
 }
 

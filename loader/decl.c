@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Knobs as an object declares them: is that in order, their names, which value is the stricter. */
+#include <stdio.h>
 #include <string.h>
 
 #include "internal.h"
@@ -18,6 +19,66 @@ static bool is_knob_path(const char *path)
 	       !strstr(path, "/.") && !strstr(path, "..") && path[strlen(path) - 1] != '/';
 }
 
+/* What is wrong with a knob's words, NULL if nothing is. */
+static const char *words_fault(const struct cm_knob_decl *knob)
+{
+	const char *words = knob->words, *word, *others, *other;
+	char copy[CM_WORDS_LEN];
+	size_t len, other_len;
+	long long value;
+	int place;
+
+	if (!cm_decl_ends(knob->words, sizeof(knob->words)))
+		return "they do not end";
+	for (place = 0; (word = cm_word_next(&words, &len)); place++) {
+		snprintf(copy, sizeof(copy), "%.*s", (int)len, word);
+		if (copy[strspn(copy, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789_.-")])
+			return "a word has A-Z, a-z, 0-9, _, . and -";
+		if (cm_is_number(copy, &value))
+			return "one is a number";
+		for (others = knob->words; (other = cm_word_next(&others, &other_len)) != word;)
+			if (other_len == len && !memcmp(other, word, len))
+				return "one is there twice";
+		value = knob->strictest == CM_STRICTEST_OR ? 1ll << (place < 31 ? place : 31)
+							   : (long long)knob->min + place;
+		if (value > knob->max)
+			return "there are more than its bounds allow";
+	}
+	return NULL;
+}
+
+static int check_words(struct cm *cm, const struct cm_object *object)
+{
+	const char *fault = NULL;
+	char name[CM_PATH_LEN];
+	size_t i;
+
+	for (i = 0; i < object->nr_knobs; i++) {
+		fault = words_fault(&object->knobs[i]);
+		cm_knob_name(&object->knobs[i], name);
+		if (fault)
+			return cm_fail(cm, -EPROTO, "%s: the words of knob %s: %s", object->name,
+				       name, fault);
+	}
+	return 0;
+}
+
+static int check_rates(struct cm *cm, const struct cm_object *object)
+{
+	char name[CM_PATH_LEN];
+	size_t i;
+
+	for (i = 0; i < object->nr_knobs; i++) {
+		cm_knob_name(&object->knobs[i], name);
+		if ((object->knobs[i].flags & CM_KNOB_RATE) &&
+		    !cm_rate_knob(object, &object->knobs[i], "_per"))
+			return cm_fail(cm, -EPROTO, "%s: the rate %s has no knob %s_per",
+				       object->name, name, name);
+	}
+	return 0;
+}
+
 static int check_knobs(struct cm *cm, const struct cm_object *object)
 {
 	const struct cm_knob_decl *knob = object->knobs;
@@ -30,8 +91,10 @@ static int check_knobs(struct cm *cm, const struct cm_object *object)
 		    !cm_decl_ends(knob->help, sizeof(knob->help)) ||
 		    knob->index >= object->in_force.index || knob->min > knob->max ||
 		    knob->init < knob->min || knob->init > knob->max ||
-		    knob->strictest > CM_STRICTEST_OR || !is_knob_path(knob->path) ||
-		    (knob->alias[0] && !is_knob_path(knob->alias)) || used[knob->index]++)
+		    knob->strictest > CM_STRICTEST_LIMIT ||
+		    (knob->strictest == CM_STRICTEST_LIMIT && knob->min) ||
+		    !is_knob_path(knob->path) || (knob->alias[0] && !is_knob_path(knob->alias)) ||
+		    used[knob->index]++)
 			return cm_fail(cm, -EPROTO, "%s: knob declaration %zu is broken",
 				       object->name, i);
 	}
@@ -117,6 +180,10 @@ int cm_decl_check(struct cm *cm, const struct cm_object *object)
 
 	if (!err)
 		err = check_names(cm, object);
+	if (!err)
+		err = check_words(cm, object);
+	if (!err)
+		err = check_rates(cm, object);
 	return err ? err : check_seals(cm, object);
 }
 
@@ -163,7 +230,7 @@ int cm_knob_off(const struct cm_knob_decl *knob)
 {
 	if (knob->strictest == CM_STRICTEST_MIN)
 		return knob->max;
-	return knob->strictest == CM_STRICTEST_OR ? 0 : knob->min;
+	return knob->strictest == CM_STRICTEST_MAX ? knob->min : 0;
 }
 
 int cm_knob_strict(const struct cm_knob_decl *knob, int a, int b)
@@ -172,6 +239,8 @@ int cm_knob_strict(const struct cm_knob_decl *knob, int a, int b)
 		return a | b;
 	if (knob->strictest == CM_STRICTEST_MIN)
 		return a < b ? a : b;
+	if (knob->strictest == CM_STRICTEST_LIMIT) /* 0 is the largest of all */
+		return (uint32_t)a - 1 < (uint32_t)b - 1 ? a : b;
 	return a > b ? a : b;
 }
 

@@ -78,6 +78,7 @@ static uint32_t door_flags(const struct cm_knob_decl *knob)
 		[CM_STRICTEST_MAX] = CM_DOOR_UP,
 		[CM_STRICTEST_MIN] = CM_DOOR_DOWN,
 		[CM_STRICTEST_OR] = CM_DOOR_BITS,
+		[CM_STRICTEST_LIMIT] = CM_DOOR_LIMIT,
 	};
 
 	return directions[knob->strictest] | (knob->flags & CM_KNOB_LATCH ? CM_DOOR_LATCH : 0);

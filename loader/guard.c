@@ -90,6 +90,28 @@ static int know(struct cm *cm, const struct known *known, uint32_t kind, uint32_
 	return put(cm, known->ours_fd, &key);
 }
 
+static int know_map(struct cm *cm, const struct known *known, const char *path, int fd);
+
+/* The maps in a map of maps have no pins of their own. */
+static int know_inner(struct cm *cm, const struct known *known, const char *path, int fd,
+		      const struct bpf_map_info *outer)
+{
+	uint32_t key, id;
+	int err = 0;
+
+	for (key = 0; !err && key < outer->max_entries; key++) {
+		_cleanup_close_ int inner = -1;
+
+		if (bpf_map_lookup_elem(fd, &key, &id))
+			continue;
+		inner = bpf_map_get_fd_by_id(id);
+		err = inner < 0 ? cm_fail(cm, inner, "cannot look into %.400s: %s", path,
+					  strerror(-inner))
+				: know_map(cm, known, path, inner);
+	}
+	return err;
+}
+
 static int know_map(struct cm *cm, const struct known *known, const char *path, int fd)
 {
 	struct cm_guard_shape shape;
@@ -104,6 +126,8 @@ static int know_map(struct cm *cm, const struct known *known, const char *path, 
 		return err;
 	shape = (struct cm_guard_shape){ info.type, info.key_size, info.value_size };
 	err = put(cm, known->shapes_fd, &shape);
+	if (!err && info.type == BPF_MAP_TYPE_ARRAY_OF_MAPS)
+		err = know_inner(cm, known, path, fd, &info);
 	return err ? err : know(cm, known, CM_GUARD_MAP, info.id);
 }
 

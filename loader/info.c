@@ -89,6 +89,7 @@ static int fill_cgroup(struct cm *cm, struct cm_pack_info *info, struct cm_pack 
 		return err;
 	scope->id = record->id;
 	scope->mode = record->scope.mode;
+	err = cm_lockout_read(cm, pack, record->scope.row, &scope->lockout);
 	for (i = 0; !err && i < info->nr_knobs; i++) {
 		const struct cm_knob_decl *knob = &pack->object->knobs[i];
 
@@ -167,7 +168,7 @@ static int add_pack(struct cm *cm, const char *name, void *arg)
 	if (!packs || !objects)
 		return cm_fail(cm, -ENOMEM, "out of memory");
 	memset(&packs[nr], 0, sizeof(*packs));
-	err = cm_object_open(cm, name, &objects[nr]);
+	err = cm_object_look(cm, name, &objects[nr]);
 	if (err)
 		return err;
 	list->packs.nr++;

@@ -20,6 +20,10 @@
  *	load.c		in force, and out again
  *	refusal.c	what the verifier says, for the author
  *	scope.c		scopes of a pack and the rows derived from them
+ *	lockout.c	scopes that have locked themselves out
+ *	ruleset.c	what a policy's rules for a scope are compiled to
+ *	netfilter.c	those of the pack netfilter; nf.h has the language
+ *	nf_remap.c	what its remaps need beside them
  *	knob.c		values by name
  *	lock.c		locked until reboot
  *	seal.c		a pack and its values until reboot
@@ -77,7 +81,8 @@ struct cm {
 	char cgroup_mount[PATH_MAX];
 	char error[1024];
 	char notice[1024];
-	char *detail; /* lines, or NULL */
+	char *detail;		/* lines, or NULL */
+	struct cm_object *last; /* of the pack that was opened last, or NULL */
 };
 
 /* Store the sentence of a failure; returns @error, so that callers can return the call. */
@@ -145,8 +150,9 @@ struct cm_object {
 	size_t row_knobs; /* values there is room for in a row */
 	struct cm_knob_decl in_force;
 	struct cm_about about;
-	const void *bytes; /* of the object */
-	void *owned;	   /* the same, if to be freed */
+	const void *bytes;  /* of the object */
+	void *owned;	    /* the same, if to be freed */
+	unsigned int users; /* others than who has opened it */
 };
 
 /* The values of a pack, in no order: its knobs, and behind them "in force" (see abi.h). */
@@ -162,6 +168,7 @@ static inline size_t cm_object_nr_values(const struct cm_object *object)
 
 /* The object of the policy in force that has this name, or else the built-in pack's. */
 int cm_object_open(struct cm *cm, const char *name, struct cm_object **ret);
+int cm_object_look(struct cm *cm, const char *name, struct cm_object **ret); /* not to be changed */
 /* The same for the policy's directory: "packs/NAME"; -ENOENT without a sentence if it is not there.
  */
 int cm_object_open_pinned(struct cm *cm, const char *dir, const char *name, struct cm_object **ret);
@@ -188,6 +195,10 @@ static inline void *cm_section(struct bpf_map *map, size_t *ret_size)
 struct bpf_map *cm_object_map(const struct cm_object *object, const char *name);
 /* That name, or its ELF section. */
 const char *cm_object_map_name(const struct cm_object *object, const struct bpf_map *map);
+/* Has it a variable for that name, as CM_ON_DEMAND() and its like leave one? */
+bool cm_object_is_marked(const struct cm_object *object, const char *mark, const char *name);
+size_t cm_object_level_size(const struct cm_object *object); /* of one row */
+bool cm_is_per_scope(const char *map); /* memory of each scope's, by row: CM_PER_SCOPE() */
 /* Type of a data section, NULL if there is none. */
 const struct btf_type *cm_object_section(const struct cm_object *object, const char *section);
 /* Offset of a variable in it, or -ENOENT. */
@@ -283,6 +294,8 @@ struct cm_pack {
 	int scopes_fd;
 	int rows_fd;
 	int cache_fd;
+	int levels_fd;	 /* -1 if the policy does not ask for them */
+	int lockouts_fd; /* likewise */
 };
 
 /* Opens an enabled pack; -ENOENT without a sentence if it is not enabled. */
@@ -294,10 +307,17 @@ static inline void cm_pack_cleanup(struct cm_pack **pack)
 }
 #define _cleanup_pack_ __attribute__((cleanup(cm_pack_cleanup)))
 bool cm_native_active(const char *lsm);
+/* A pinned map of its own: fd or -errno. */
+int cm_pack_map_open(struct cm *cm, const struct cm_pack *pack, const struct bpf_map *map);
 
 /* The value of a one-element map in packs/NAME or the like, mapped, for reading only if the map is
  * frozen; NULL if that fails. */
 void *cm_pack_map(const char *dir, const char *pin, size_t *ret_size);
+void *cm_pack_map_of(const struct cm_pack *pack, const struct bpf_map *map, size_t *ret_size);
+
+/* Of a map that has all rows in its one element, the bytes of one; -errno without a sentence. */
+int cm_pack_read_row(int fd, uint32_t row, void *ret, size_t size);
+int cm_pack_write_row(int fd, uint32_t row, const void *bytes, size_t size);
 
 /* Where, and how, a pack is to be in force. */
 struct cm_placement {
@@ -310,6 +330,8 @@ struct cm_placement {
 /* In so many more scopes; the pack is loaded if it is not. */
 int cm_pack_place(struct cm *cm, struct cm_object *object, const struct cm_placement *places,
 		  size_t nr);
+/* -EPERM with the sentence: @value holds until reboot; @where: a cgroup, NULL: the system. */
+int cm_latch_refuse(struct cm *cm, const struct cm_knob_decl *knob, int value, const char *where);
 int cm_pack_check_latches(struct cm *cm, struct cm_pack *pack);
 
 /* build.c */
@@ -320,6 +342,12 @@ enum cm_build {
 };
 
 int cm_pack_build(struct cm *cm, struct cm_object *object, enum cm_build how);
+/* Of a policy in force, the programs with CM_ON_REQUEST(); those that are attached stay so. */
+int cm_pack_attach_on_request(struct cm *cm, const struct cm_object *object);
+/* The name under which a map is pinned, @buf of @size bytes or constant; NULL: it is made anew each
+ * time, or not the policy's own. */
+const char *cm_map_pin(const struct cm_object *object, const struct bpf_map *map, char *buf,
+		       size_t size);
 
 /* load.c */
 int cm_pack_load(struct cm *cm, struct cm_object *object); /* all values off, phase "enabling" */
@@ -401,11 +429,18 @@ struct cm_scope_record { /* an entry of the map "cm_scopes" */
 
 int cm_scopes_read(struct cm *cm, struct cm_pack *pack, struct cm_scope_record **ret, size_t *nr);
 int cm_scope_find(struct cm_pack *pack, uint64_t id, struct cm_scope_record *ret);
+/* By its path; NULL and the root are the whole system, whose row is 0. */
+int cm_scope_get(struct cm *cm, struct cm_pack *pack, const char *cgroup,
+		 struct cm_scope_record *ret, bool *ret_is_there);
 /* Insert or change a scope at @path below the mount; a new one gets its row here. */
 int cm_scope_write(struct cm *cm, struct cm_pack *pack, const char *path,
 		   struct cm_scope_record *record);
 int cm_scope_remove(struct cm *cm, struct cm_pack *pack, uint64_t id);
 int cm_scopes_derive(struct cm *cm, struct cm_pack *pack);
+/* Row of the nearest scope from the cgroup @path up, 0 if there is none. */
+uint32_t cm_scope_row(struct cm *cm, struct cm_pack *pack, const char *path);
+/* What the policy keeps for the scope of a row, 0 the system's, is as that of a new one. */
+int cm_scope_clear(struct cm *cm, struct cm_pack *pack, uint32_t row);
 /* Paths of cgroups: an order that has all that lies in one right behind it. */
 int cm_path_compare(const char *a, const char *b);
 bool cm_path_contains(const char *ancestor, const char *path);
@@ -415,11 +450,36 @@ int cm_scope_values(struct cm *cm, struct cm_pack *pack, const char *path, struc
 /* Is the pack in force for tasks in the cgroup @path? */
 bool cm_scope_covers(struct cm *cm, struct cm_pack *pack, const char *path);
 
+/* lockout.c: all zeros where the policy locks nothing out */
+#define CM_LEVELS_MAP	 ".bss.cm_levels"
+#define CM_PER_SCOPE_MAP ".bss.cm_per_scope__"
+#define CM_LOCKOUTS_MAP	 CM_PER_SCOPE_MAP "lockouts"
+int cm_lockout_read(struct cm *cm, const struct cm_pack *pack, uint32_t row,
+		    struct cm_lockout_info *ret);
+
 /* info.c */
 bool cm_system_in_force(const struct cm_pack *pack);
 
+/* value.c */
+/* The first of words with spaces between them, which is taken off; NULL: there is none left. */
+const char *cm_word_next(const char **words, size_t *ret_len);
+bool cm_is_number(const char *text, long long *ret); /* as the kernel's own parser has it */
+/* The knob that has the path of @rate with @suffix behind it, "_per" or "_burst"; NULL: none. */
+const struct cm_knob_decl *cm_rate_knob(const struct cm_object *object,
+					const struct cm_knob_decl *rate, const char *suffix);
+
+/* What one KNOB=VALUE says: a value of that knob, or of those of a rate. */
+struct cm_said {
+	size_t nr;
+	const struct cm_knob_decl *knobs[3];
+	int values[3];
+};
+
+/* All that it says is within its bounds, or it fails. */
+int cm_value_parse(struct cm *cm, const struct cm_object *object, const struct cm_knob_decl *knob,
+		   const char *text, struct cm_said *ret);
+
 /* knob.c */
-int cm_knob_parse(struct cm *cm, const struct cm_knob_decl *knob, const char *text, int *ret);
 /* "KNOB=VALUE" strings -> values of all knobs, by index; @given: nonzero where one was named. */
 int cm_settings_parse(struct cm *cm, const struct cm_object *object, const char *const *settings,
 		      int *values, char *given);
@@ -462,6 +522,7 @@ bool cm_shared_needs_sweep(struct cm *cm);
 /* probe.c */
 bool cm_tracer_is_off(void);		 /* the kernel's function tracer: then no policy is asked */
 int cm_probe_lsm(struct cm *cm);	 /* 0 it runs; -EOPNOTSUPP with the sentence */
+int cm_probe_lsm_once(struct cm *cm);	 /* the same, if nothing is in force that was probed for */
 int cm_lsm_list(char *buf, size_t size); /* active LSMs, comma-separated; -errno if unreadable */
 
 #endif /* CM_INTERNAL_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Knobs by name: find the pack, parse the value, read and write it where it lives. */
+/* Knobs by name: find the pack, read and write the value where it lives. */
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
@@ -7,30 +7,13 @@
 
 #include "internal.h"
 
-int cm_knob_parse(struct cm *cm, const struct cm_knob_decl *knob, const char *text, int *ret)
-{
-	char name[CM_PATH_LEN], *end;
-	long value;
-
-	cm_knob_name(knob, name);
-	errno = 0;
-	value = strtol(text, &end, 0);
-	/* strtol() would also take blanks and a plus sign, the kernel's parser no plus. */
-	if (!((*text >= '0' && *text <= '9') || *text == '-') || *end)
-		return cm_fail(cm, -EINVAL, "%s: '%.32s' is not a number", name, text);
-	if (errno || value < knob->min || value > knob->max)
-		return cm_fail(cm, -ERANGE, "%s: %.32s is out of range: it goes from %d to %d",
-			       name, text, knob->min, knob->max);
-	*ret = value;
-	return 0;
-}
-
 int cm_settings_parse(struct cm *cm, const struct cm_object *object, const char *const *settings,
 		      int *values, char *given)
 {
 	const struct cm_knob_decl *knob;
 	char name[CM_PATH_LEN];
 	const char *equals;
+	struct cm_said said;
 	size_t i;
 	int err;
 
@@ -47,10 +30,13 @@ int cm_settings_parse(struct cm *cm, const struct cm_object *object, const char 
 		if (!knob)
 			return cm_fail(cm, -EINVAL, "pack %s has no knob '%.64s'", object->name,
 				       name);
-		err = cm_knob_parse(cm, knob, equals + 1, &values[knob->index]);
+		err = cm_value_parse(cm, object, knob, equals + 1, &said);
 		if (err)
 			return err;
-		given[knob->index] = 1;
+		for (i = 0; i < said.nr; i++) {
+			values[said.knobs[i]->index] = said.values[i];
+			given[said.knobs[i]->index] = 1;
+		}
 	}
 	return 0;
 }
@@ -70,7 +56,7 @@ static int search_object(struct cm *cm, const char *pack, void *arg)
 
 	if (search->found)
 		return 0;
-	err = cm_object_open(cm, pack, &object);
+	err = cm_object_look(cm, pack, &object);
 	knob = err ? NULL : cm_object_knob(object, search->name);
 	if (!knob)
 		return err;
@@ -152,9 +138,16 @@ int cm_system_get(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl
 	return 0;
 }
 
+/* -EPERM if another value is stored, and holds until reboot. */
+static int check_latch(struct cm *cm, const struct cm_knob_decl *knob, const char *cgroup, int now,
+		       int value)
+{
+	return cm_knob_latched(knob, now) && value != now ? cm_latch_refuse(cm, knob, now, cgroup)
+							  : 0;
+}
+
 int cm_system_set(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl *knob, int value)
 {
-	char name[CM_PATH_LEN];
 	int err, now;
 
 	err = cm_system_get(cm, pack, knob, &now);
@@ -169,10 +162,9 @@ int cm_system_set(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl
 	if ((pack->native || !cm->restoring) && strcmp(cm_door_of(pack), "none"))
 		return file_set(cm, knob, value);
 	do {
-		if (cm_knob_latched(knob, now) && value != now) {
-			cm_knob_name(knob, name);
-			return cm_fail(cm, -EPERM, "%s is %d: that holds until reboot", name, now);
-		}
+		err = check_latch(cm, knob, NULL, now, value);
+		if (err)
+			return err;
 	} while (!__atomic_compare_exchange_n(&pack->system[knob->index], &now, value, false,
 					      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
 	return 0;
@@ -201,28 +193,83 @@ int cm_knob_get(struct cm *cm, const char *name, const char *cgroup, int *ret)
 	return err;
 }
 
-static int set_in_cgroup(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl *knob,
-			 const char *cgroup, uint64_t id, const char *path, int value)
+static int set_in_cgroup(struct cm *cm, struct cm_pack *pack, const struct cm_said *said,
+			 const char *cgroup, uint64_t id, const char *path)
 {
 	struct cm_scope_record record;
-	char name[CM_PATH_LEN];
-	int *own, err;
+	int *own, err = 0;
+	size_t i;
 
 	if (cm_scope_find(pack, id, &record))
 		return cm_fail(cm, -ENOENT,
 			       "pack %s is not enabled in %s: checmate enable %s --cgroup %s",
 			       pack->name, cgroup, pack->name, cgroup);
-	own = &record.values[knob->index];
-	if (cm_knob_latched(knob, *own) && value != *own) {
-		cm_knob_name(knob, name);
-		return cm_fail(cm, -EPERM, "%s is %d in %s: that holds until reboot", name, *own,
-			       cgroup);
+	for (i = 0; !err && i < said->nr; i++) {
+		own = &record.values[said->knobs[i]->index];
+		err = check_latch(cm, said->knobs[i], cgroup, *own, said->values[i]);
+		if (!err)
+			err = cm_seal_check_value(cm, pack->object, said->knobs[i], cgroup, *own,
+						  said->values[i]);
+		*own = said->values[i];
 	}
-	err = cm_seal_check_value(cm, pack->object, knob, cgroup, *own, value);
+	return err ? err : cm_scope_write(cm, pack, path, &record);
+}
+
+static bool is_tightening(const struct cm_knob_decl *knob, int from, int to)
+{
+	return cm_knob_strict(knob, from, to) == to;
+}
+
+/* What was written before a write failed, the last one first. */
+static void take_back(struct cm *cm, struct cm_pack *pack, const struct cm_said *said,
+		      const int *before, const size_t *written, size_t nr)
+{
+	bool restoring = cm->restoring;
+	char why[sizeof(cm->error)];
+
+	memcpy(why, cm->error, sizeof(why));
+	cm->restoring = true;
+	while (nr--)
+		cm_system_set(cm, pack, said->knobs[written[nr]], before[written[nr]]);
+	cm->restoring = restoring;
+	memcpy(cm->error, why, sizeof(why));
+}
+
+/*
+ * Several values are written one after the other: first those that become stricter, then those that
+ * become looser. So until the first part is done what is stored is at least as strict as the old
+ * values, and from there on as the new ones; it may be stricter than either for that moment. (A
+ * rule that reads one value before all this and another one after it has a mixture, in any order.)
+ */
+static int set_in_system(struct cm *cm, struct cm_pack *pack, const struct cm_said *said)
+{
+	int before[sizeof(said->values) / sizeof(said->values[0])], err = 0;
+	size_t written[sizeof(before) / sizeof(before[0])], nr = 0, i;
+	int pass;
+
+	for (i = 0; !err && i < said->nr; i++) {
+		err = cm_system_get(cm, pack, said->knobs[i], &before[i]);
+		/* A single one is checked where it is written. */
+		if (!err && said->nr > 1)
+			err = check_latch(cm, said->knobs[i], NULL, before[i], said->values[i]);
+		if (!err && said->nr > 1)
+			err = cm_seal_check_value(cm, pack->object, said->knobs[i], NULL, before[i],
+						  said->values[i]);
+	}
 	if (err)
 		return err;
-	*own = value;
-	return cm_scope_write(cm, pack, path, &record);
+	for (pass = 0; !err && pass < 2; pass++) {
+		for (i = 0; !err && i < said->nr; i++) {
+			if (is_tightening(said->knobs[i], before[i], said->values[i]) != !pass)
+				continue;
+			err = cm_system_set(cm, pack, said->knobs[i], said->values[i]);
+			if (!err)
+				written[nr++] = i;
+		}
+	}
+	if (err)
+		take_back(cm, pack, said, before, written, nr);
+	return err;
 }
 
 /* What is stored; where the native LSM is active, the stricter of its value and what was locked. */
@@ -240,27 +287,37 @@ static int stored(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl
 	return err;
 }
 
-static int set_locked(struct cm *cm, struct cm_pack *pack, const struct cm_knob_decl *knob,
-		      const char *cgroup, uint64_t id, int value)
+static int set_locked(struct cm *cm, struct cm_pack *pack, const struct cm_said *said,
+		      const char *cgroup, uint64_t id)
 {
 	struct cm_scope_record record;
 	bool is_system = id == CM_CGROUP_ROOT;
+	int err = 0, now[sizeof(said->values) / sizeof(said->values[0])];
 	char name[CM_PATH_LEN];
-	int err, now;
+	size_t i;
 
-	cm_knob_name(knob, name);
 	if (!is_system && cm_scope_find(pack, id, &record))
 		return cm_fail(cm, -ENOENT, "pack %s is not enabled in %s, and that is locked",
 			       pack->name, cgroup);
-	err = stored(cm, pack, knob, is_system ? NULL : &record, &now);
-	if (err)
-		return err;
-	if (cm_knob_strict(knob, now, value) != value)
-		return cm_fail(cm, -EPERM, "%s is %d%s%s: locked, it can only become stricter",
-			       name, now, is_system ? "" : " in ", is_system ? "" : cgroup);
-	if (is_system && pack->native && value != now)
-		err = file_set(cm, knob, value);
-	return err ? err : cm_tighten(cm, pack, knob, is_system ? 0 : id, value);
+	for (i = 0; i < said->nr; i++) {
+		err = stored(cm, pack, said->knobs[i], is_system ? NULL : &record, &now[i]);
+		if (err)
+			return err;
+		cm_knob_name(said->knobs[i], name);
+		if (!is_tightening(said->knobs[i], now[i], said->values[i]))
+			return cm_fail(cm, -EPERM,
+				       "%s is %d%s%s: locked, it can only become stricter", name,
+				       now[i], is_system ? "" : " in ", is_system ? "" : cgroup);
+	}
+	/* In any order: none of them becomes looser. */
+	for (i = 0; !err && i < said->nr; i++) {
+		if (is_system && pack->native && said->values[i] != now[i])
+			err = file_set(cm, said->knobs[i], said->values[i]);
+		if (!err)
+			err = cm_tighten(cm, pack, said->knobs[i], is_system ? 0 : id,
+					 said->values[i]);
+	}
+	return err;
 }
 
 int cm_knob_set(struct cm *cm, const char *name, const char *cgroup, const char *text)
@@ -268,21 +325,27 @@ int cm_knob_set(struct cm *cm, const char *name, const char *cgroup, const char 
 	_cleanup_pack_ struct cm_pack *pack = NULL;
 	const struct cm_knob_decl *knob;
 	uint64_t id = CM_CGROUP_ROOT;
+	struct cm_said said = {};
 	char path[PATH_MAX];
-	int err, value;
+	size_t i;
+	int err;
 
 	err = find_knob(cm, name, &pack, &knob);
 	if (!err)
-		err = cm_knob_parse(cm, knob, text, &value);
+		err = cm_value_parse(cm, pack->object, knob, text, &said);
 	if (!err && cgroup)
 		err = cm_cgroup_id(cm, cgroup, &id, path);
 	if (err)
 		return err;
-	if (knob->cap >= 0 && !cm_has_capability(knob->cap))
-		return cm_fail(cm, -EPERM, "setting %s needs capability %d", name, knob->cap);
+	for (i = 0; i < said.nr; i++) {
+		knob = said.knobs[i];
+		if (knob->cap >= 0 && !cm_has_capability(knob->cap))
+			return cm_fail(cm, -EPERM, "setting %s needs capability %d", name,
+				       knob->cap);
+	}
 	if (cm->locked)
-		return set_locked(cm, pack, knob, cgroup, id, value);
+		return set_locked(cm, pack, &said, cgroup, id);
 	if (id == CM_CGROUP_ROOT)
-		return cm_system_set(cm, pack, knob, value);
-	return set_in_cgroup(cm, pack, knob, cgroup, id, path, value);
+		return set_in_system(cm, pack, &said);
+	return set_in_cgroup(cm, pack, &said, cgroup, id, path);
 }

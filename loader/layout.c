@@ -13,7 +13,7 @@ static bool same_knob(const struct cm_knob_decl *a, const struct cm_knob_decl *b
 {
 	return a->index == b->index && !strcmp(a->path, b->path) && !strcmp(a->alias, b->alias) &&
 	       a->min == b->min && a->max == b->max && a->strictest == b->strictest &&
-	       a->flags == b->flags && a->latch == b->latch;
+	       a->flags == b->flags && a->latch == b->latch && !strcmp(a->words, b->words);
 }
 
 static int check_knobs(struct cm *cm, const struct cm_object *old, const struct cm_object *new)
@@ -30,7 +30,7 @@ static int check_knobs(struct cm *cm, const struct cm_object *old, const struct 
 		cm_knob_name(&old->knobs[i], name);
 		return cm_fail(cm, -EINVAL,
 			       "%s: the new object lacks knob %s, or has it with other bounds, "
-			       "place, alias, strictest or latch: unload and load it",
+			       "place, alias, strictest, latch or words: unload and load it",
 			       old->name, name);
 	}
 	if (old->nr_knobs != new->nr_knobs || old->row_knobs != new->row_knobs)

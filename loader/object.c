@@ -109,6 +109,44 @@ bool cm_is_name(const char *name)
 	return len && !name[len] && len < CM_NAME_LEN;
 }
 
+bool cm_object_is_marked(const struct cm_object *object, const char *mark, const char *name)
+{
+	char section[64], variable[128];
+
+	snprintf(section, sizeof(section), ".rodata.%s", mark);
+	snprintf(variable, sizeof(variable), "%s__%s", mark, name);
+	return cm_object_variable(object, section, variable) >= 0;
+}
+
+bool cm_is_per_scope(const char *map)
+{
+	return !strncmp(map, CM_PER_SCOPE_MAP, strlen(CM_PER_SCOPE_MAP));
+}
+
+size_t cm_object_level_size(const struct cm_object *object)
+{
+	return sizeof(struct cm_level_head) + object->row_knobs * sizeof(int);
+}
+
+/* What is kept by row must have a place for each row, all of them in one element. */
+static int check_row_maps(struct cm *cm, const struct cm_object *object)
+{
+	const struct bpf_map *levels = cm_object_map(object, CM_LEVELS_MAP), *map;
+	const char *name;
+
+	if (levels && bpf_map__value_size(levels) != CM_ROWS * cm_object_level_size(object))
+		return cm_fail(cm, -EPROTO, "%s: its levels map is broken", object->name);
+	bpf_object__for_each_map(map, object->bpf) {
+		name = cm_object_map_name(object, map);
+		if ((map == levels || cm_is_per_scope(name)) &&
+		    (bpf_map__type(map) != BPF_MAP_TYPE_ARRAY || bpf_map__max_entries(map) != 1 ||
+		     bpf_map__value_size(map) % CM_ROWS))
+			return cm_fail(cm, -EPROTO, "%s: its map %s has not a place for each scope",
+				       object->name, name);
+	}
+	return 0;
+}
+
 static int read_declarations(struct cm *cm, struct cm_object *object, const char *whence)
 {
 	struct cm_pack_decl *pack;
@@ -146,6 +184,9 @@ static int read_declarations(struct cm *cm, struct cm_object *object, const char
 	if (object->row_knobs > CM_KNOBS_MAX)
 		return cm_fail(cm, -EPROTO, "%s declares room for more than %d knobs", object->name,
 			       CM_KNOBS_MAX);
+	err = check_row_maps(cm, object);
+	if (err)
+		return err;
 	object->knobs = section_data(object, ".rodata.cm_knobs", &size);
 	object->nr_knobs = size / sizeof(*object->knobs);
 	err = cm_decl_check(cm, object);
@@ -315,6 +356,31 @@ int cm_object_open(struct cm *cm, const char *name, struct cm_object **ret)
 	return err;
 }
 
+/*
+ * The same to look at only: what a session has read of a policy serves until it finds another one
+ * in its place. To read an object takes longer than most of what is done by it.
+ */
+int cm_object_look(struct cm *cm, const char *name, struct cm_object **ret)
+{
+	struct cm_object *last = cm->last;
+	struct cm_about about;
+	char dir[64];
+	int err;
+
+	snprintf(dir, sizeof(dir), "packs/%s", name);
+	if (!last || strcmp(last->name, name) || cm_about_get(cm, dir, &about) ||
+	    memcmp(&about, &last->about, sizeof(about))) {
+		err = cm_object_open(cm, name, &last);
+		if (err)
+			return err;
+		cm_object_free(cm->last);
+		cm->last = last;
+	}
+	last->users++;
+	*ret = last;
+	return 0;
+}
+
 int cm_object_open_file(struct cm *cm, const char *path, const char *name, struct cm_object **ret)
 {
 	struct cm_object *object;
@@ -348,7 +414,7 @@ int cm_object_check(struct cm *cm, const char *path)
 
 void cm_object_free(struct cm_object *object)
 {
-	if (!object)
+	if (!object || object->users--)
 		return;
 	bpf_object__close(object->bpf);
 	free(object->hooks);

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
-#include "internal.h"
+#include "ruleset.h"
 
 bool cm_native_active(const char *lsm)
 {
@@ -40,6 +41,51 @@ void *cm_pack_map(const char *dir, const char *pin, size_t *ret_size)
 	return value;
 }
 
+/* The pages of a map's one element that a row of that size is in, and the row within them. */
+struct row_pages {
+	char *start;
+	size_t len;
+	char *row;
+};
+
+static int map_row(int fd, uint32_t row, size_t size, int protection, struct row_pages *ret)
+{
+	size_t at = row * size, skip = at % sysconf(_SC_PAGESIZE);
+
+	if (row >= CM_ROWS)
+		return -ERANGE;
+	ret->len = skip + size;
+	ret->start = mmap(NULL, ret->len, protection, MAP_SHARED, fd, at - skip);
+	if (ret->start == MAP_FAILED)
+		return -errno;
+	ret->row = ret->start + skip;
+	return 0;
+}
+
+int cm_pack_read_row(int fd, uint32_t row, void *ret, size_t size)
+{
+	struct row_pages pages;
+	int err = map_row(fd, row, size, PROT_READ, &pages);
+
+	if (err)
+		return err;
+	memcpy(ret, pages.row, size);
+	munmap(pages.start, pages.len);
+	return 0;
+}
+
+int cm_pack_write_row(int fd, uint32_t row, const void *bytes, size_t size)
+{
+	struct row_pages pages;
+	int err = map_row(fd, row, size, PROT_READ | PROT_WRITE, &pages);
+
+	if (err)
+		return err;
+	memcpy(pages.row, bytes, size);
+	munmap(pages.start, pages.len);
+	return 0;
+}
+
 static int pinned_fd(const char *pack, const char *pin)
 {
 	char path[PATH_MAX];
@@ -48,17 +94,37 @@ static int pinned_fd(const char *pack, const char *pin)
 	return cm_pin_get(path);
 }
 
+int cm_pack_map_open(struct cm *cm, const struct cm_pack *pack, const struct bpf_map *map)
+{
+	char name[128];
+	const char *pin = cm_map_pin(pack->object, map, name, sizeof(name));
+	int fd = pinned_fd(pack->name, pin);
+
+	return fd < 0 ? cm_fail(cm, fd, "cannot open the map %s of %s: %s", pin, pack->name,
+				strerror(-fd))
+		      : fd;
+}
+
+void *cm_pack_map_of(const struct cm_pack *pack, const struct bpf_map *map, size_t *ret_size)
+{
+	char dir[64], name[128];
+
+	snprintf(dir, sizeof(dir), "packs/%s", pack->name);
+	return cm_pack_map(dir, cm_map_pin(pack->object, map, name, sizeof(name)), ret_size);
+}
+
 int cm_pack_open(struct cm *cm, const char *name, struct cm_pack **ret)
 {
 	_cleanup_pack_ struct cm_pack *pack = calloc(1, sizeof(*pack));
+	const struct bpf_map *map;
 	char dir[64];
 	size_t need;
 	int err;
 
 	if (!pack)
 		return cm_fail(cm, -ENOMEM, "out of memory");
-	pack->scopes_fd = pack->rows_fd = pack->cache_fd = -1;
-	err = cm_object_open(cm, name, &pack->object);
+	pack->scopes_fd = pack->rows_fd = pack->cache_fd = pack->levels_fd = pack->lockouts_fd = -1;
+	err = cm_object_look(cm, name, &pack->object);
 	if (err)
 		return err;
 	strcpy(pack->name, pack->object->name);
@@ -67,6 +133,14 @@ int cm_pack_open(struct cm *cm, const char *name, struct cm_pack **ret)
 		return cm_fail(cm, -ENOENT, "pack %s is not enabled", name);
 	pack->rows_fd = pinned_fd(name, "rows");
 	pack->cache_fd = pinned_fd(name, "cache");
+	if (cm_object_map(pack->object, CM_LEVELS_MAP))
+		pack->levels_fd = pinned_fd(name, "levels");
+	map = cm_object_map(pack->object, CM_LOCKOUTS_MAP);
+	if (map && bpf_map__value_size(map) == CM_ROWS * sizeof(struct cm_lockout)) {
+		pack->lockouts_fd = cm_pack_map_open(cm, pack, map);
+		if (pack->lockouts_fd < 0)
+			return pack->lockouts_fd;
+	}
 	snprintf(dir, sizeof(dir), "packs/%s", name);
 	pack->state = cm_pack_map(dir, "state", &pack->state_size);
 	need = 2 * pack->object->row_knobs * sizeof(int);
@@ -95,6 +169,10 @@ void cm_pack_free(struct cm_pack *pack)
 		close(pack->rows_fd);
 	if (pack->cache_fd >= 0)
 		close(pack->cache_fd);
+	if (pack->levels_fd >= 0)
+		close(pack->levels_fd);
+	if (pack->lockouts_fd >= 0)
+		close(pack->lockouts_fd);
 	cm_object_free(pack->object);
 	free(pack);
 }
@@ -113,8 +191,7 @@ static int refuse_native_permissive(struct cm *cm, const struct cm_pack *pack)
 		       pack->object->pack->native_lsm);
 }
 
-static int refuse_latched(struct cm *cm, const struct cm_knob_decl *knob, int value,
-			  const char *where)
+int cm_latch_refuse(struct cm *cm, const struct cm_knob_decl *knob, int value, const char *where)
 {
 	char name[CM_PATH_LEN];
 
@@ -148,7 +225,7 @@ static int check_held(struct cm *cm, struct cm_pack *pack, const struct cm_place
 			return err;
 		value = placed_value(place, knob, now);
 		err = cm_knob_latched(knob, now) && value != now
-			      ? refuse_latched(cm, knob, now, NULL)
+			      ? cm_latch_refuse(cm, knob, now, NULL)
 			      : cm_seal_check_value(cm, pack->object, knob, NULL, now, value);
 	}
 	return err;
@@ -183,6 +260,8 @@ static int enable_system(struct cm *cm, struct cm_pack *pack, const struct cm_pl
 	if (pack->native && place->mode == CM_PERMISSIVE)
 		return refuse_native_permissive(cm, pack);
 	err = check_held(cm, pack, place);
+	if (!err)
+		err = cm_scope_clear(cm, pack, 0);
 	if (err)
 		return err;
 	if (!pack->native)
@@ -313,7 +392,7 @@ static int check_latches(struct cm *cm, const struct cm_pack *pack, const int *v
 		const struct cm_knob_decl *knob = &pack->object->knobs[i];
 
 		if (cm_knob_latched(knob, values[knob->index]))
-			return refuse_latched(cm, knob, values[knob->index], where);
+			return cm_latch_refuse(cm, knob, values[knob->index], where);
 	}
 	return 0;
 }
@@ -389,7 +468,7 @@ static int disable_system(struct cm *cm, struct cm_pack *pack)
 	set_in_force(pack, 0);
 	__atomic_store_n(&pack->state->system_mode, CM_ENFORCE, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&pack->state->system_enabled, 0, __ATOMIC_SEQ_CST);
-	return 0;
+	return cm_ruleset_clear(cm, pack, 0);
 }
 
 static int find_scope(struct cm *cm, struct cm_pack *pack, const char *cgroup, uint64_t id,

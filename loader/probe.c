@@ -59,7 +59,16 @@ static int refuse(struct cm *cm)
 		       "this kernel does not run BPF LSM programs: boot it with lsm=%s,bpf", list);
 }
 
-int cm_probe_lsm(struct cm *cm)
+static int check_tracer(struct cm *cm)
+{
+	if (!cm_tracer_is_off())
+		return 0;
+	return cm_fail(cm, -EOPNOTSUPP,
+		       "the kernel's function tracer is off, on which BPF programs hang: echo 1 "
+		       ">/proc/sys/kernel/ftrace_enabled");
+}
+
+static int run_probe(struct cm *cm)
 {
 	_cleanup_bpf_ struct bpf_object *bpf = NULL;
 	struct bpf_map *constants, *results;
@@ -69,12 +78,6 @@ int cm_probe_lsm(struct cm *cm)
 	size_t size;
 	int err;
 
-	/* Not tried: 6.12 warns in its log when a program is taken off in this state. */
-	if (cm_tracer_is_off())
-		return cm_fail(
-			cm, -EOPNOTSUPP,
-			"the kernel's function tracer is off, on which BPF programs hang: echo "
-			"1 >/proc/sys/kernel/ftrace_enabled");
 	bpf = cm_builtin_open(cm, &cm_builtin_probe, "checmate");
 	if (!bpf)
 		return -EIO;
@@ -98,4 +101,30 @@ int cm_probe_lsm(struct cm *cm)
 	err = bpf_map_lookup_elem(bpf_map__fd(results), &key, &seen);
 	bpf_link__destroy(link);
 	return err || !seen ? refuse(cm) : 0;
+}
+
+int cm_probe_lsm(struct cm *cm)
+{
+	int err = check_tracer(cm); /* 6.12 warns in its log when a program is taken off then */
+
+	return err ? err : run_probe(cm);
+}
+
+static int found(struct cm *cm, const char *pack, void *arg)
+{
+	(void)cm;
+	(void)pack;
+	*(bool *)arg = true;
+	return 0;
+}
+
+/* Whatever is in force was probed for when it came, and until the next boot the answer stays. */
+int cm_probe_lsm_once(struct cm *cm)
+{
+	bool probed = false;
+	int err = check_tracer(cm);
+
+	if (!err)
+		err = cm_pack_each(cm, found, &probed);
+	return err || probed ? err : run_probe(cm);
 }

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 
 #include "config.h"
+#include "ruleset.h"
 
 static const char *const traces[] = { "locking", "building", "replacing", "retired" };
 
@@ -106,7 +107,8 @@ static int recover_pack(struct cm *cm, const char *name, void *arg)
 		if (!cm_knob_latched(knob, pack->system[knob->index]))
 			pack->system[knob->index] = cm_knob_off(knob);
 	}
-	return cm_scopes_derive(cm, pack);
+	err = cm_demand_recover(cm, pack);
+	return err ? err : cm_scopes_derive(cm, pack);
 }
 
 static int remove_trace(struct cm *cm, const char *name)

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "internal.h"
+#include "ruleset.h"
 
 static size_t entry_size(const struct cm_pack *pack)
 {
@@ -64,6 +64,28 @@ int cm_scope_find(struct cm_pack *pack, uint64_t id, struct cm_scope_record *ret
 	return err;
 }
 
+int cm_scope_get(struct cm *cm, struct cm_pack *pack, const char *cgroup,
+		 struct cm_scope_record *ret, bool *ret_is_there)
+{
+	uint64_t id = CM_CGROUP_ROOT;
+	char path[PATH_MAX];
+	int err = cgroup ? cm_cgroup_id(cm, cgroup, &id, path) : 0;
+
+	memset(ret, 0, sizeof(*ret));
+	*ret_is_there = false;
+	if (err)
+		return err;
+	if (id != CM_CGROUP_ROOT) {
+		*ret_is_there = !cm_scope_find(pack, id, ret);
+		return 0;
+	}
+	ret->id = id;
+	ret->scope.mode = pack->state->system_mode;
+	memcpy(ret->values, pack->system, pack->object->row_knobs * sizeof(int));
+	*ret_is_there = pack->state->system_enabled;
+	return 0;
+}
+
 static int read_row(const struct cm_pack *pack, uint32_t row, struct cm_value *ret)
 {
 	return bpf_map_lookup_elem(pack->rows_fd, &row, ret);
@@ -77,6 +99,58 @@ static int write_row(struct cm *cm, const struct cm_pack *pack, uint32_t row,
 	return err ? cm_fail(cm, err, "cannot write row %u of %s: %s", row, pack->name,
 			     strerror(-err))
 		   : 0;
+}
+
+/* The scope itself, for a policy that looks at them one by one (kernel/level.bpf.h). */
+static int write_level(struct cm *cm, const struct cm_pack *pack,
+		       const struct cm_scope_record *record, uint32_t above)
+{
+	char entry[sizeof(struct cm_level_head) + CM_KNOBS_MAX * sizeof(int)];
+	struct cm_level_head head = { .above = above,
+				      .mode = record->scope.mode,
+				      .cgroup = record->id };
+	int err;
+
+	if (pack->levels_fd < 0)
+		return 0;
+	memcpy(entry, &head, sizeof(head));
+	memcpy(entry + sizeof(head), record->values, sizeof(record->values));
+	err = cm_pack_write_row(pack->levels_fd, record->scope.row, entry,
+				cm_object_level_size(pack->object));
+	return err ? cm_fail(cm, err, "cannot write level %u of %s: %s", record->scope.row,
+			     pack->name, strerror(-err))
+		   : 0;
+}
+
+static int clear_map(struct cm *cm, const struct cm_pack *pack, const struct bpf_map *map,
+		     uint32_t row)
+{
+	size_t size = bpf_map__value_size(map) / CM_ROWS;
+	_cleanup_free_ char *zeros = calloc(1, size);
+	_cleanup_close_ int fd = -1;
+	int err;
+
+	if (!zeros)
+		return cm_fail(cm, -ENOMEM, "out of memory");
+	fd = cm_pack_map_open(cm, pack, map);
+	if (fd < 0)
+		return fd;
+	err = cm_pack_write_row(fd, row, zeros, size);
+	return err ? cm_fail(cm, err, "cannot clear the map %s of %s: %s", bpf_map__name(map),
+			     pack->name, strerror(-err))
+		   : 0;
+}
+
+/* What the policy kept for a scope that is gone is not the new one's. */
+int cm_scope_clear(struct cm *cm, struct cm_pack *pack, uint32_t row)
+{
+	struct bpf_map *map;
+	int err = 0;
+
+	bpf_object__for_each_map(map, pack->object->bpf)
+		if (!err && cm_is_per_scope(cm_object_map_name(pack->object, map)))
+			err = clear_map(cm, pack, map, row);
+	return err ? err : cm_ruleset_clear(cm, pack, row);
 }
 
 /* "/a/b" -> "/a" -> "/" -> false */
@@ -103,35 +177,32 @@ static void loosest(const struct cm_pack *pack, struct cm_value *values)
 	}
 }
 
-int cm_scope_values(struct cm *cm, struct cm_pack *pack, const char *path, struct cm_value *ret)
+uint32_t cm_scope_row(struct cm *cm, struct cm_pack *pack, const char *path)
 {
 	struct cm_scope_record record;
 	char at[PATH_MAX];
 	uint64_t id;
 
-	loosest(pack, ret);
 	snprintf(at, sizeof(at), "%s", path);
 	do {
 		if (!cm_cgroup_id_below(cm, at, &id) && !cm_scope_find(pack, id, &record))
-			return read_row(pack, record.scope.row, ret);
+			return record.scope.row;
 	} while (to_parent(at));
 	return 0;
 }
 
+int cm_scope_values(struct cm *cm, struct cm_pack *pack, const char *path, struct cm_value *ret)
+{
+	uint32_t row = cm_scope_row(cm, pack, path);
+
+	loosest(pack, ret);
+	return row ? read_row(pack, row, ret) : 0;
+}
+
 bool cm_scope_covers(struct cm *cm, struct cm_pack *pack, const char *path)
 {
-	struct cm_scope_record record;
-	char at[PATH_MAX];
-	uint64_t id;
-
-	if (pack->state->system_enabled || cm_system_in_force(pack))
-		return true;
-	snprintf(at, sizeof(at), "%s", path);
-	do {
-		if (!cm_cgroup_id_below(cm, at, &id) && !cm_scope_find(pack, id, &record))
-			return true;
-	} while (to_parent(at));
-	return false;
+	return pack->state->system_enabled || cm_system_in_force(pack) ||
+	       cm_scope_row(cm, pack, path);
 }
 
 /* @values, on entry the surroundings', become those of the scope. */
@@ -166,40 +237,48 @@ static void stricter(const struct cm_pack *pack, struct cm_value *values,
 	}
 }
 
+static uint64_t used_bit(const struct cm_knob_decl *knob, int ceiling)
+{
+	return knob->index < CM_USED_MAX && ceiling != cm_knob_off(knob) ? CM_USED(knob->index) : 0;
+}
+
 /* Before a change: a value that no scope had yet must not be skipped by the fast path. */
 static void raise_ceiling(struct cm_pack *pack, const struct cm_scope_record *record)
 {
+	uint64_t used = 0;
 	size_t i;
 
 	for (i = 0; i < cm_object_nr_values(pack->object); i++) {
 		const struct cm_knob_decl *knob = cm_object_value(pack->object, i);
-		int *ceiling = &pack->ceiling[knob->index];
+		int *place = &pack->ceiling[knob->index];
+		int ceiling = cm_knob_strict(knob, *place, record->values[knob->index]);
 
-		__atomic_store_n(ceiling,
-				 cm_knob_strict(knob, *ceiling, record->values[knob->index]),
-				 __ATOMIC_SEQ_CST);
+		used |= used_bit(knob, ceiling);
+		__atomic_store_n(place, ceiling, __ATOMIC_SEQ_CST);
 	}
+	__atomic_fetch_or(&pack->state->used, used, __ATOMIC_SEQ_CST);
 }
 
 /* After it: the cached answers end, and what the scopes have in common is what they have now. */
 static int publish(struct cm *cm, struct cm_pack *pack, const struct cm_scope_record *records,
 		   size_t nr)
 {
-	uint32_t generation = pack->state->generation + CM_ROWS;
+	uint64_t generation = (pack->state->generation + CM_GENERATION) & CM_GENERATION_MAX;
 	_cleanup_free_ char *zeros = NULL;
+	uint64_t used = CM_USED_LOCKOUT;
 	uint32_t zero = 0;
 	size_t i, j;
 	int err;
 
 	__atomic_store_n(&pack->state->generation, generation, __ATOMIC_SEQ_CST);
-	if (!generation) { /* wrapped: answers of 2^20 changes ago would be believed */
+	if (!generation) { /* wrapped: answers of 2^19 changes ago would be believed */
 		zeros = calloc(CM_CACHE, sizeof(uint64_t));
 		if (!zeros)
 			return cm_fail(cm, -ENOMEM, "out of memory");
 		err = bpf_map_update_elem(pack->cache_fd, &zero, zeros, BPF_ANY);
 		if (err)
 			return cm_fail(cm, err, "cannot clear the cache of %s", pack->name);
-		__atomic_store_n(&pack->state->generation, CM_ROWS, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&pack->state->generation, CM_GENERATION, __ATOMIC_SEQ_CST);
 	}
 	for (i = 0; i < cm_object_nr_values(pack->object); i++) {
 		const struct cm_knob_decl *knob = cm_object_value(pack->object, i);
@@ -208,7 +287,9 @@ static int publish(struct cm *cm, struct cm_pack *pack, const struct cm_scope_re
 		for (j = 0; j < nr; j++)
 			ceiling = cm_knob_strict(knob, ceiling, records[j].values[knob->index]);
 		__atomic_store_n(&pack->ceiling[knob->index], ceiling, __ATOMIC_SEQ_CST);
+		used |= used_bit(knob, ceiling);
 	}
+	__atomic_fetch_and(&pack->state->used, used, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&pack->state->nr_scopes, nr, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&pack->state->dirty, 0, __ATOMIC_SEQ_CST);
 	return 0;
@@ -263,6 +344,11 @@ static int write_placed(struct cm *cm, struct cm_pack *pack, struct placed *plac
 	}
 	for (i = 0; i < nr; i++) {
 		err = write_row(cm, pack, placed[i].record->scope.row, placed[i].values);
+		if (!err)
+			err = write_level(cm, pack, placed[i].record,
+					  placed[i].parent < 0
+						  ? 0
+						  : placed[placed[i].parent].record->scope.row);
 		if (err)
 			return err;
 	}
@@ -360,7 +446,7 @@ static int write_entry(struct cm *cm, struct cm_pack *pack, const struct cm_scop
 	return 0;
 }
 
-/* A new scope: its row is written before the entry makes it count. */
+/* A new scope: what is in its row is written before the entry makes it count. */
 static int insert(struct cm *cm, struct cm_pack *pack, const char *path,
 		  struct cm_scope_record *record, const struct cm_scope_record *records, size_t nr)
 {
@@ -374,7 +460,10 @@ static int insert(struct cm *cm, struct cm_pack *pack, const char *path,
 		return cm_fail(cm, -ENOSPC, "%s has its %d scopes already: disable one first",
 			       pack->name, CM_ROWS - 1);
 	combine(pack, record, values);
-	return write_row(cm, pack, record->scope.row, values);
+	err = write_row(cm, pack, record->scope.row, values);
+	if (!err)
+		err = write_level(cm, pack, record, cm_scope_row(cm, pack, path));
+	return err ? err : cm_scope_clear(cm, pack, record->scope.row);
 }
 
 /* Had the cgroup been removed by then, nobody would ever take the new entry away. */
@@ -428,12 +517,14 @@ int cm_scope_write(struct cm *cm, struct cm_pack *pack, const char *path,
 
 int cm_scope_remove(struct cm *cm, struct cm_pack *pack, uint64_t id)
 {
-	int err;
+	struct cm_scope_record record = {};
+	int err = cm_scope_find(pack, id, &record);
 
 	__atomic_store_n(&pack->state->dirty, 1, __ATOMIC_SEQ_CST);
 	err = bpf_map_delete_elem(pack->scopes_fd, &id);
 	if (err && err != -ENOENT)
 		return cm_fail(cm, err, "cannot remove a scope of %s: %s", pack->name,
 			       strerror(-err));
-	return cm_scopes_derive(cm, pack);
+	err = cm_scopes_derive(cm, pack);
+	return err || !record.scope.row ? err : cm_ruleset_clear(cm, pack, record.scope.row);
 }

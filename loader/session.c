@@ -149,6 +149,7 @@ void cm_close(struct cm *cm)
 		close(cm->lock_fd);
 	if (cm->cgroup_fd >= 0)
 		close(cm->cgroup_fd);
+	cm_object_free(cm->last);
 	free(cm->detail);
 	free(cm);
 }

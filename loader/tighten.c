@@ -60,6 +60,7 @@ static int set_rules(struct cm *cm, struct cm_pack *pack, struct cm_tighten_rule
 	size_t i;
 
 	rules->nr_values = pack->object->row_knobs;
+	rules->level_size = pack->levels_fd < 0 ? 0 : cm_object_level_size(pack->object);
 	for (i = 0; i < CM_KNOBS_MAX; i++)
 		rules->knobs[i] = (struct cm_tighten_knob){ .min = 1, .max = 0 };
 	for (i = 0; i < pack->object->nr_knobs; i++) {
@@ -76,6 +77,11 @@ static int use_map(struct cm *cm, struct bpf_object *bpf, const char *map, int f
 
 	return err ? cm_fail(cm, err, "cannot use the map %s of a policy: %s", map, strerror(-err))
 		   : 0;
+}
+
+static int use_levels(struct cm *cm, struct cm_pack *pack, struct bpf_object *bpf)
+{
+	return pack->levels_fd < 0 ? 0 : use_map(cm, bpf, "cm_levels", pack->levels_fd);
 }
 
 static int load(struct cm *cm, struct cm_pack *pack, struct bpf_object *bpf)
@@ -99,6 +105,8 @@ static int load(struct cm *cm, struct cm_pack *pack, struct bpf_object *bpf)
 		err = use_map(cm, bpf, "cm_scopes", pack->scopes_fd);
 	if (!err)
 		err = use_map(cm, bpf, "cm_rows", pack->rows_fd);
+	if (!err)
+		err = use_levels(cm, pack, bpf);
 	if (err)
 		return err;
 	err = bpf_object__load(bpf);

@@ -24,9 +24,9 @@ kill_after() {
 }
 
 # chosen EVERY: "KIND COUNT" of those in $steps after which to kill: of each kind the last, and every so
-# many before, dealt out to the three kernels
+# many before, all dealt out to the three kernels
 chosen() {
-	local every=$1 i kind rename=-1 last
+	local every=$1 i kind rename=-1 dealt=0
 	local -A count=() total=()
 	for i in "${!steps[@]}"; do
 		kind=${steps[$i]}
@@ -38,11 +38,11 @@ chosen() {
 		count[$kind]=$((${count[$kind]:-0} + 1))
 		if [[ ! ${CHECMATE_SOAK:-} ]]; then
 			case $kind in
-			bpf-map-create | bpf-prog-load | bpf-attach | bpf-pin-get | write) continue ;;
+			bpf-map-create | bpf-prog-load | bpf-attach | bpf-pin-get | write | exit) continue ;;
 			bpf-map-update) ((i > rename)) || continue ;; # until then all maps are its own
 			esac
-			last=$((count[$kind] == total[$kind]))
-			((last || (count[$kind] - 1) % (every * 3) == every * third)) || continue
+			((count[$kind] == total[$kind] ? dealt++ % 3 == third
+				: (count[$kind] - 1) % (every * 3) == every * third)) || continue
 		fi
 		[[ $kind == exit ]] || echo "$kind ${count[$kind]}"
 	done

@@ -9,6 +9,7 @@ load helpers
 # Files that are root's, in a directory that is.
 files=/run/checmate-test
 refuse=$files/refuse.bpf.o
+layout=$(sed -n 's/^#define CM_ABI //p' kernel/abi.h)
 
 # What guests have by that name asks for its CPUs when it starts: the hook that most policies here are on.
 jq() {
@@ -131,7 +132,7 @@ untraced chain answer
 	checmate 0 load "$files/count.bpf.o"
 	checmate 0 load "$refuse" --cgroup /sys/fs/cgroup/c
 	checmate 0 show refuse -j
-	json '.name == "refuse" and .priority == 100 and .layout == 3 and (.sha256 | length == 64)'
+	json ".name == \"refuse\" and .priority == 100 and .layout == $layout and (.sha256 | length == 64)"
 	json '.hooks == [{ hook: "task_getscheduler", place: 2, of: 2, allowed: 0, denied: 0,
 		would_deny: 0, lost: 0, suppressed: 0, errors: 0 }]'
 	json '.scopes == [{ cgroup: "/c", cgroup_id: .scopes[0].cgroup_id, mode: "enforce",
@@ -444,7 +445,7 @@ other_layout() {
 @test "an object without CM_PACK, for another layout or without licence is refused" {
 	refused 1 "*is not a Checmate policy: it has no CM_PACK()" load "$files/nopack.bpf.o"
 	edit .rodata.cm_pack other_layout
-	refused 1 "*was built for layout 1, this checmate has 3: rebuild it" load "$files/edited.bpf.o"
+	refused 1 "*was built for layout 1, this checmate has $layout: rebuild it" load "$files/edited.bpf.o"
 	edit license sed 's/GPL/MIT/'
 	refused 1 "*has licence 'MIT'*" load "$files/edited.bpf.o"
 	llvm-objcopy --rename-section license=other "$refuse" "$files/edited.bpf.o"

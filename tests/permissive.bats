@@ -78,7 +78,7 @@ untraced outcomes permissive enforce scope
 }
 
 @test "what would be denied is an event with the verdict would-deny and the errno it would have been" {
-	reset
+	reset # and with it what is left of the rate of events
 	system 1
 	permissive
 	target
@@ -91,8 +91,9 @@ untraced outcomes permissive enforce scope
 }
 
 @test "enforce after permissive denies, permissive after enforce allows, at once" {
-	reset
+	reset # and with it what is left of the rate of events
 	system 1
+	enforce
 	target
 	attempt EPERM "" attach
 	permissive
@@ -106,8 +107,9 @@ untraced outcomes permissive enforce scope
 }
 
 @test "a permissive cgroup under an enforcing system: the system's value denies, the rest would" {
-	reset
+	reset # and with it what is left of the rate of events
 	system 1
+	enforce
 	scope c 2
 	permissive c
 	target
@@ -168,6 +170,15 @@ untraced outcomes permissive enforce scope
 	counted "1 2 0 0"
 }
 
+@test "get shows a permissive scope's value, status its mode" {
+	system 0
+	scope c 2
+	permissive c
+	value 2 c
+	checmate 0 status
+	[[ ${lines[-1]} =~ ^yama\ .*\ permissive\ +kernel.yama.ptrace_scope\ +2\ +2\ +/c$ ]]
+}
+
 @test "enabled with --permissive, it counts from the first moment and never denies" {
 	reset
 	checmate 0 enable yama --permissive ptrace_scope=2
@@ -177,15 +188,4 @@ untraced outcomes permissive enforce scope
 	checmate 0 enable yama --permissive --cgroup /sys/fs/cgroup/c ptrace_scope=3
 	attempt OK c attach
 	equal "denied and would-deny of access checks, then of traceme" "0 2 0 0" "$(counts)"
-	clean
-	reset
-}
-
-@test "get shows a permissive scope's value, status its mode" {
-	system 0
-	scope c 2
-	permissive c
-	value 2 c
-	checmate 0 status
-	[[ ${lines[-1]} =~ ^yama\ .*\ permissive\ +kernel.yama.ptrace_scope\ +2\ +2\ +/c$ ]]
 }

@@ -115,6 +115,98 @@ event() {
 	nice "Permission denied" out
 }
 
+# --- the scopes on a path one by one
+
+# limit_in CGROUP LIMIT: `limit` of the policy levels there
+limit_in() {
+	checmate 0 enable levels --cgroup "/sys/fs/cgroup/$1" "limit=$2"
+}
+
+again="Resource temporarily unavailable"
+
+@test "each scope on the path, and the system, keeps an account of its own; what one refuses counts at none" {
+	policy levels limit=7
+	limit_in a 4
+	limit_in a/b 2
+	nice OK a/b
+	nice OK a/b
+	nice "$again" a/b
+	nice "$again" a/b
+	event '.fields == { level: 0, levels: 1 } and .reason == "limit" and .error == "EAGAIN"'
+	nice OK a
+	nice OK a
+	nice "$again" a
+	nice "$again" a/b
+	nice OK out
+	nice OK out
+	nice OK out
+	nice "$again" out
+	hook denied 5 levels
+	hook allowed 7 levels
+}
+
+@test "a scope of the path that is permissive reports what it would refuse, the others refuse" {
+	policy levels --cgroup /sys/fs/cgroup/a limit=2
+	limit_in a/b 3
+	checmate 0 mode levels permissive --cgroup /sys/fs/cgroup/a
+	nice OK a/b
+	nice OK a/b
+	nice OK a/b
+	nice "$again" a/b
+	hook would_deny 1 levels
+	hook denied 1 levels
+}
+
+@test "a scope that is put between two others counts from then on, and no more when it is taken away" {
+	policy levels limit=9
+	limit_in a/b 5
+	nice OK a/b
+	limit_in a 1
+	nice OK a/b
+	nice "$again" a/b
+	event '.fields == { level: 1, levels: 2 }'
+	checmate 0 disable levels --cgroup /sys/fs/cgroup/a
+	nice OK a/b
+	nice OK a/b
+	nice OK a/b
+	nice "$again" a/b
+}
+
+@test "a scope begins with an empty account, whoever had its place before; a replaced policy goes on with it" {
+	policy levels limit=9
+	limit_in a 2
+	nice OK a
+	nice OK a
+	nice "$again" a
+	checmate 0 replace levels "$top/build/tests/bpf/levels.bpf.o"
+	nice "$again" a
+	checmate 0 disable levels --cgroup /sys/fs/cgroup/a
+	limit_in out 2
+	nice OK out
+	nice OK out
+	nice "$again" out
+	limit_in a 1
+	nice OK a
+	nice "$again" a
+}
+
+@test "of two limits the smaller one is the stricter, and 0 is none" {
+	policy levels --cgroup /sys/fs/cgroup/a limit=0
+	limit_in a/b 5
+	checmate 0 get -n kernel.levels.limit --cgroup /sys/fs/cgroup/a/b
+	equal "below no limit" 5 "$output"
+	checmate 0 set kernel.levels.limit=3 --cgroup /sys/fs/cgroup/a
+	checmate 0 get -n kernel.levels.limit --cgroup /sys/fs/cgroup/a/b
+	equal "below a smaller one" 3 "$output"
+	checmate 0 set kernel.levels.limit=0 --cgroup /sys/fs/cgroup/a/b
+	checmate 0 get -n kernel.levels.limit --cgroup /sys/fs/cgroup/a/b
+	equal "none below one" 3 "$output"
+	checmate 0 set kernel.levels.limit=7 --cgroup /sys/fs/cgroup/a
+	checmate 0 set kernel.levels.limit=6 --cgroup /sys/fs/cgroup/a/b
+	checmate 0 get -n kernel.levels.limit --cgroup /sys/fs/cgroup/a/b
+	equal "a smaller one below" 6 "$output"
+}
+
 # --- events and counters of the author's own
 
 @test "an event shows the policy's own fields, one of each kind, as text and as JSON" {

@@ -187,6 +187,13 @@ teardown() {
 	checmate 0 set "$prefix.bits=3" --cgroup $a/b
 	attempt_bind EACCES a/b 1998
 	refused 1 "*out of range*" set "$prefix.bits=65536" --cgroup $a/b
+	checmate 0 set "$prefix.most=1800" --cgroup $a
+	attempt_bind EACCES a 1802
+	attempt_bind OK a 1800
+	refused 1 "*can only become stricter" set "$prefix.most=1801" --cgroup $a
+	refused 1 "*can only become stricter" set "$prefix.most=0" --cgroup $a
+	checmate 0 set "$prefix.most=1798" --cgroup $a
+	attempt_bind EACCES a 1800
 	checmate 0 set "$prefix.low=1050"
 	attempt_bind OK "" 1051
 	checmate 0 status -j

@@ -68,7 +68,7 @@ MODULE_IMPORT_NS("BPF_INTERNAL");
 MODULE_IMPORT_NS(BPF_INTERNAL);
 #endif
 
-#define DIRECTIONS (CM_DOOR_UP | CM_DOOR_DOWN | CM_DOOR_BITS)
+#define DIRECTIONS (CM_DOOR_UP | CM_DOOR_DOWN | CM_DOOR_BITS | CM_DOOR_LIMIT)
 
 struct knob {
 	struct list_head list;
@@ -117,6 +117,8 @@ static bool may_become(const struct knob *knob, int old, int value)
 		return value <= old;
 	case CM_DOOR_BITS:
 		return (value & old) == old;
+	case CM_DOOR_LIMIT:
+		return (u32)value - 1 <= (u32)old - 1;
 	default:
 		return false;
 	}

@@ -12,7 +12,7 @@
 #include <linux/types.h>
 
 #define CM_DOOR_DEVICE	  "/dev/checmate"
-#define CM_DOOR_ABI	  2    /* what CM_DOOR_VERSION reports */
+#define CM_DOOR_ABI	  3    /* what CM_DOOR_VERSION reports */
 #define CM_DOOR_PATH_MAX  128  /* with the terminating zero */
 #define CM_DOOR_KNOBS_MAX 1024 /* files at a time; one more gets ENOSPC */
 
@@ -22,9 +22,10 @@
  * At most one of these: the direction in which a value becomes stricter. Once the map is frozen
  * that is the only one it may go, the rest gets EPERM; without one of these, all gets EPERM then.
  */
-#define CM_DOOR_UP   (1U << 1) /* the larger value is stricter */
-#define CM_DOOR_DOWN (1U << 2) /* the smaller */
-#define CM_DOOR_BITS (1U << 3) /* the one with more bits, all of the old one's among them */
+#define CM_DOOR_UP    (1U << 1) /* the larger value is stricter */
+#define CM_DOOR_DOWN  (1U << 2) /* the smaller */
+#define CM_DOOR_BITS  (1U << 3) /* the one with more bits, all of the old one's among them */
+#define CM_DOOR_LIMIT (1U << 5) /* the smaller, except that 0 is the largest; .min is 0 */
 /*
  * .seal_fd and what follows are valid: while the integer at .seal_offset of that map is
  * .seal_value, the value may only go in its direction, which there must be, and the rest gets

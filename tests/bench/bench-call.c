@@ -1,24 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How many instructions a call takes that a task locked in by chroot(2) may be refused, in a guest
- * that counts them (tests/vm/run -i):
+ * How many instructions a call takes that a task locked in by chroot(2) may be refused, or one too
+ * many in a time, in a guest that counts them (tests/vm/run -i):
  *
- *	bench-call [-j] TREE open|stat|kill|fork|connect
+ *	bench-call [-j] TREE open|create|stat|kill|fork|thread|connect
  *
  * TREE is the working directory, with -j also the root. The caller has uid 1000 and no capability.
  * Prints the median of many single calls less that of as many calls of an empty function.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "count.h"
 
 #define UID	    1000
 #define PATH	    "one/two/three/file"
+#define NEW_PATH    "one/two/three/new"
 #define CLOSED_PORT 9
 #define SAMPLES	    501
 
@@ -30,6 +33,20 @@ static void open_and_close(void)
 
 	if (fd < 0 || close(fd))
 		err(1, "open");
+}
+
+static void create_and_close(void)
+{
+	int fd = open(NEW_PATH, O_WRONLY | O_CREAT | O_EXCL, 0600);
+
+	if (fd < 0 || close(fd))
+		err(1, "create");
+}
+
+static void remove_created(void)
+{
+	if (unlink(NEW_PATH))
+		err(1, "unlink");
 }
 
 static void stat_file(void)
@@ -57,6 +74,30 @@ static void fork_and_exit(void)
 		err(1, "vfork");
 }
 
+/*
+ * A thread that would be made if the caller might choose its number: the kernel finds that out
+ * behind the hook, and before what makes the work vary.
+ */
+static void ask_for_thread(void)
+{
+	pid_t number = FIRST_PID;
+	struct clone_args thread = {
+		.flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD,
+		.set_tid = (uintptr_t)&number,
+		.set_tid_size = 1,
+	};
+
+	if (syscall(SYS_clone3, &thread, sizeof(thread)) != -1 || errno != EPERM)
+		err(1, "clone3");
+}
+
+/* The kernel frees its stack when all CPUs have been idle, and the next one finds the same again.
+ */
+static void settle(void)
+{
+	usleep(20000);
+}
+
 static void connect_to_nobody(void)
 {
 	struct sockaddr_in address = {
@@ -78,12 +119,16 @@ static void do_nothing(void)
 static const struct call {
 	const char *name;
 	void (*run)(void);
+	void (*undo)(void); /* is not counted */
+	int samples;	    /* 0: as many as others */
 } calls[] = {
-	{ "open", open_and_close },
-	{ "stat", stat_file },
-	{ "kill", kill_self },
-	{ "fork", fork_and_exit },
-	{ "connect", connect_to_nobody },
+	{ .name = "open", .run = open_and_close },
+	{ .name = "create", .run = create_and_close, .undo = remove_created },
+	{ .name = "stat", .run = stat_file },
+	{ .name = "kill", .run = kill_self },
+	{ .name = "fork", .run = fork_and_exit },
+	{ .name = "thread", .run = ask_for_thread, .undo = settle, .samples = 61 },
+	{ .name = "connect", .run = connect_to_nobody },
 };
 
 static const struct call *find_call(const char *name)
@@ -96,23 +141,26 @@ static const struct call *find_call(const char *name)
 	errx(2, "no such call: %s", name);
 }
 
-static uint64_t count(void (*run)(void))
+static uint64_t count(const struct call *call)
 {
 	static uint64_t samples[SAMPLES];
+	int number = call->samples ? call->samples : SAMPLES, i;
 	uint64_t begin;
-	int i;
 
 	memset(samples, 1, sizeof(samples)); /* no page faults later */
-	for (i = -WARM_UP; i < SAMPLES; i++) {
+	for (i = call->samples ? -WARM_UP / 5 : -WARM_UP; i < number; i++) {
 		begin = now();
-		run();
+		call->run();
 		samples[i < 0 ? 0 : i] = now() - begin;
+		if (call->undo)
+			call->undo();
 	}
-	return median(samples, SAMPLES);
+	return median(samples, number);
 }
 
 static void be_caller(const char *tree, bool jailed, const struct call *call)
 {
+	static const struct call nothing = { .run = do_nothing };
 	uint64_t cost, empty;
 
 	if (chdir(tree) || (jailed && chroot(".")))
@@ -121,8 +169,8 @@ static void be_caller(const char *tree, bool jailed, const struct call *call)
 		err(1, "cannot become uid %d", UID);
 	self = getpid();
 	check_counter();
-	cost = count(call->run);
-	empty = count(do_nothing);
+	cost = count(call);
+	empty = count(&nothing);
 	printf("%llu\n", (unsigned long long)(cost - empty));
 	exit(fflush(stdout) ? 1 : 0);
 }

@@ -115,7 +115,7 @@ knob=/proc/sys/checmate/test/knob
 
 @test "door: the device is root's alone and tells its version" {
 	[[ $(stat -c '%a %u %g' /dev/checmate) == "600 0 0" ]]
-	expect "OK 2" version
+	expect "OK 3" version
 }
 
 @test "door: an unknown ioctl is ENOTTY" {
@@ -254,7 +254,7 @@ knob=/proc/sys/checmate/test/knob
 @test "door: ADD and REMOVE need CAP_SYS_ADMIN in the initial user namespace" {
 	expect OK add -p "$DOOR_PINS/k" checmate/test/knob
 	[[ $(without sys_admin "$DOOR_DRIVER" remove checmate/test/knob) == EPERM ]]
-	[[ $(without sys_admin "$DOOR_DRIVER" version) == "OK 2" ]]
+	[[ $(without sys_admin "$DOOR_DRIVER" version) == "OK 3" ]]
 	[[ $(unshare -U --map-root-user "$DOOR_DRIVER" remove checmate/test/knob) == EPERM ]]
 	[[ -e $knob ]]
 }
@@ -269,7 +269,7 @@ knob=/proc/sys/checmate/test/knob
 }
 
 @test "door: ADD refuses unknown flags, a bad capability and impossible bounds" {
-	expect EINVAL add -f 0x20 checmate/test/knob
+	expect EINVAL add -f 0x40 checmate/test/knob
 	expect EINVAL add -f 0x80000000 checmate/test/knob
 	expect EINVAL add -c -2 checmate/test/knob
 	expect EINVAL add -c 64 checmate/test/knob
@@ -330,14 +330,16 @@ knob=/proc/sys/checmate/test/knob
 	expect "OK 2" read "$knob"
 }
 
-@test "door: once the map is frozen, a value becomes larger, smaller or gains bits, as was said, or stays" {
+@test "door: once the map is frozen, a value becomes larger, smaller, a lower limit or gains bits, as was said, or stays" {
 	expect OK add -p "$DOOR_PINS/up" -b 0:9 -i 2 -f 2 checmate/test/up
 	expect OK add -p "$DOOR_PINS/down" -b 0:9 -i 5 -f 4 checmate/test/down
 	expect OK add -p "$DOOR_PINS/bits" -b 0:9 -i 1 -f 8 checmate/test/bits
+	expect OK add -p "$DOOR_PINS/limit" -b 0:9 -i 0 -f 32 checmate/test/limit
 	expect "OK 1" write "${knob%knob}up" 1
 	expect OK freeze "$DOOR_PINS/up"
 	expect OK freeze "$DOOR_PINS/down"
 	expect OK freeze "$DOOR_PINS/bits"
+	expect OK freeze "$DOOR_PINS/limit"
 	expect EPERM write "${knob%knob}up" 0
 	expect "OK 1" write "${knob%knob}up" 1
 	expect "OK 1" write "${knob%knob}up" 3
@@ -350,6 +352,12 @@ knob=/proc/sys/checmate/test/knob
 	expect EPERM write "${knob%knob}bits" 2
 	expect "OK 1" write "${knob%knob}bits" 9
 	expect "OK 9" read "${knob%knob}bits"
+	expect "OK 1" write "${knob%knob}limit" 5
+	expect EPERM write "${knob%knob}limit" 6
+	expect EPERM write "${knob%knob}limit" 0
+	expect "OK 1" write "${knob%knob}limit" 5
+	expect "OK 1" write "${knob%knob}limit" 1
+	expect "OK 1" read "${knob%knob}limit"
 }
 
 @test "door: a latched value stays after its map is frozen, and two directions are one too many" {

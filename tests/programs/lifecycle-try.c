@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * One attempt that Yama, or a policy of the tests, judges; prints OK or the errno's name. Exit
- *status 0 unless misused.
+ * status 0 unless misused.
  *
  *	attach PID | seize PID | read PID | mem PID | syscall PID | getfd PID
  *	scheduler PID | session PID	of another task: what test policies judge

@@ -2,15 +2,15 @@
 /*
  * What a process does with sockets, each outcome a line: OK, a number, or the errno's name.
  *
- *	net-try connect ADDRESS PORT [COUNT]	TCP, COUNT sockets one after the other, all kept
- *open net-try hold ADDRESS PORT COUNT		the same, and waits to be killed net-try again
- *ADDRESS PORT ADDRESS PORT	one socket: connects twice net-try nonblocking ADDRESS PORT	the
- *outcome when it is there net-try bind PORT			the port that getsockname(2) shows
+ *	net-try connect ADDRESS PORT [COUNT]	TCP, COUNT sockets in turn, all kept open
+ *	net-try hold ADDRESS PORT COUNT		the same, and waits to be killed
+ *	net-try again ADDRESS PORT ADDRESS PORT	one socket: connects twice
+ *	net-try nonblocking ADDRESS PORT	the outcome when it is there
+ *	net-try bind PORT			the port that getsockname(2) shows
  *	net-try serve PORT			the same, then accepts for ever: the port of each
  *	net-try receive PORT			UDP: "ready", then each datagram
  *	net-try every				a call to each hook there is for sockets
- *	net-try crowd PROCESSES COUNT PORT	all at once, kept open: number of OK, of EUSERS, of
- *others
+ *	net-try crowd PROCESSES COUNT PORT	all at once, kept open: how many OK, EUSERS, others
  */
 #include <arpa/inet.h>
 #include <errno.h>
