@@ -325,6 +325,16 @@ probed() {
 	leaves_nothing
 }
 
+@test "a session that goes on sees the object that it has put in a policy's place" {
+	checmate 0 load "$refuse"
+	equal "bounds and hooks in one session" "1 task_getscheduler
+1 task_getscheduler task_getsid
+1 task_getscheduler
+2 task_getscheduler" \
+		"$("$programs/look-again" refuse replace "$files/refuse-more.bpf.o" replace "$refuse" \
+			load "$files/refuse-knob.bpf.o")"
+}
+
 @test "an object with other knobs or maps, or with a mistake, is refused, and the old one goes on" {
 	target
 	checmate 0 load "$refuse"

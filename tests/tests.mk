@@ -54,12 +54,14 @@ $(BUILD)/tests/yama-cases: $(wildcard policies/yama/cases/*.c policies/yama/case
 	$(say) CC $@
 	$(Q)$(CC) $(CFLAGS) $(WARN) -pthread -static -o $@ $(filter %.c,$^)
 
-$(BUILD)/tests/replace-many: tests/programs/replace-many.c $(BUILD)/libchecmate.a | $(BUILD)/tests
+$(BUILD)/tests/replace-many $(BUILD)/tests/look-again: $(BUILD)/tests/%: tests/programs/%.c \
+		$(BUILD)/libchecmate.a | $(BUILD)/tests
 	$(say) CC $@
 	$(Q)$(CC) $(CFLAGS) $(WARN) -D_GNU_SOURCE -Ikernel -Iloader -o $@ $^ $(lib_libs)
 
 # Static: they are started hundreds of times, where starting costs most.
 $(BUILD)/tests/net-ways $(BUILD)/tests/netfilter-cases: tests/programs/ring.h
+$(BUILD)/tests/count-race: policies/netfilter/count.bpf.h
 
 $(BUILD)/tests/%: tests/programs/%.c | $(BUILD)/tests
 	$(say) CC $@
