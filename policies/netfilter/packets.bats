@@ -104,6 +104,10 @@ untraced rules hears
 		end_background
 		: >"$said"
 	done
+	rules a <<<"ingress policy drop"
+	hears "127.0.0.3" a pinged 127.0.0.2 127.0.0.3
+	hears "fd00::3" a pinged fd00::2 fd00::3
+	hears "127.0.0.2 127.0.0.3" out pinged 127.0.0.2 127.0.0.3
 }
 
 @test "every scope above the receiver must accept, and the system" {
@@ -116,6 +120,13 @@ untraced rules hears
 	checmate 0 disable netfilter --cgroup "$a/b"
 	checmate 0 disable netfilter --cgroup /sys/fs/cgroup
 	hears "127.0.0.4 127.0.0.5" a/b udp 127.0.0.1 5000 127.0.0.2 127.0.0.4 127.0.0.5
+}
+
+@test "uid: of packets it is that of the socket that gets them" {
+	rules a <<<"ingress udp from 127.0.0.2 uid 1000 drop"
+	hears "127.0.0.2 127.0.0.3" a udp 127.0.0.1 5000 127.0.0.2 127.0.0.3
+	equal "heard by uid 1000" "127.0.0.3" \
+		"$(in_cgroup a as_user "$packets" udp 127.0.0.1 5000 127.0.0.2 127.0.0.3)"
 }
 
 @test "what is dropped is counted and reported; in permissive mode it arrives, and is" {
@@ -167,6 +178,10 @@ is_absent() {
 	rules a <<<"ingress udp count accept"
 	is_attached
 	rules a <<<"ingress udp accept"
+	is_absent
+	rules a <<<"ingress udp log accept"
+	is_attached
+	checmate 0 netfilter flush --cgroup "$a"
 	is_absent
 }
 

@@ -7,6 +7,7 @@
  *						ADDRESS, "both": one of IPv6 that hears IPv4; the
  *						sources it hears, in their order
  *	net-packets ping|raw SOURCE...		the same of answers to echo requests
+ *	net-packets pinged SOURCE...		as ping, by a socket that is connected to the last
  *	net-packets ask ADDRESS PORT		an unconnected and then a connected socket ask who
  *						answers there: OK or silence, of each
  *	net-packets hold FILE [NUMBER] ADDRESS PORT
@@ -130,19 +131,24 @@ static void datagrams(const char *kind, const char *address, int port, char **so
 	hear(receiver, sources[-1], -1, 0);
 }
 
-static void echoes(const char *kind, char **sources)
+static void echoes(const char *kind, char **sources, int nr)
 {
 	bool is_ipv6 = strchr(sources[0], ':'), is_raw = !strcmp(kind, "raw");
 	struct icmphdr request = { .type = is_ipv6 ? ICMP6_ECHO_REQUEST : ICMP_ECHO };
 	int fd = make(is_ipv6 ? AF_INET6 : AF_INET, is_raw ? SOCK_RAW : SOCK_DGRAM,
 		      is_ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
 	union address to;
+	socklen_t len;
 
 	if (is_raw && !is_ipv6) /* the kernel sums up the others */
 		request.checksum = htons(0xffff - (ICMP_ECHO << 8));
+	if (!strcmp(kind, "pinged")) {
+		len = parse(sources[nr - 1], 0, &to);
+		if (connect(fd, &to.any, len))
+			err(2, "connect");
+	}
 	for (; *sources; sources++) {
-		socklen_t len = parse(*sources, 0, &to);
-
+		len = parse(*sources, 0, &to);
 		send_to(fd, &to, len, &request, sizeof(request));
 	}
 	hear(fd, sources[-1], is_ipv6 ? ICMP6_ECHO_REPLY : ICMP_ECHOREPLY,
@@ -223,8 +229,9 @@ int main(int argc, char **argv)
 		hold(argv[2], 1, argv[3], atoi(argv[4]));
 	else if (argc == 6 && !strcmp(way, "hold") && atoi(argv[3]) <= 16)
 		hold(argv[2], atoi(argv[3]), argv[4], atoi(argv[5]));
-	else if (argc > 2 && (!strcmp(way, "ping") || !strcmp(way, "raw")))
-		echoes(way, argv + 2);
+	else if (argc > 2 &&
+		 (!strcmp(way, "ping") || !strcmp(way, "pinged") || !strcmp(way, "raw")))
+		echoes(way, argv + 2, argc - 2);
 	else if (argc > 4 &&
 		 (!strcmp(way, "udp") || !strcmp(way, "udplite") || !strcmp(way, "both")))
 		datagrams(way, argv[2], atoi(argv[3]), argv + 4);
