@@ -132,6 +132,25 @@ untraced tries serves attached
 	tries "80 EINVAL 80" a bind tcp 127.0.0.1 80 127.0.0.1 4999
 }
 
+# errors HOOK: so many has it had
+errors() {
+	command checmate stats -j | jq --arg hook "$1" \
+		'map(select(.pack == "netfilter" and .hook == $hook)) | .[0].errors'
+}
+
+@test "where there is no memory for what is shown it is the real port, and an error of the hook's" {
+	local enough
+	rules a <<<"bind tcp port 80 remap 30080"
+	enough=$(</proc/sys/net/core/optmem_max)
+	echo 1 >/proc/sys/net/core/optmem_max
+	serves 30080 a tcp 127.0.0.1 80 one
+	tries "one 30080" a reach tcp 127.0.0.1 80
+	echo "$enough" >/proc/sys/net/core/optmem_max
+	equal "errors at bind and connect" "1 1" "$(errors bind4) $(errors connect4)"
+	tries "one 80" a reach tcp 127.0.0.1 80
+	equal "the ports shown" "30080 30080 30080" "$(paste -sd ' ' "$said")"
+}
+
 # --- scopes
 
 @test "the nearest scope that exchanges a port does; those above are asked for what it makes of it" {

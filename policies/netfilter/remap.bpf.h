@@ -193,7 +193,7 @@ __noinline int exchange(struct step *step)
 	return 1;
 }
 
-/* The same of a socket that connects, which is shown whom it has named. */
+/* The same of a socket that connects, which is shown whom it has named; 1: no memory for that. */
 __noinline int exchange_peer(struct bpf_sock_addr *address, struct step *step)
 {
 	__be16 asked = address->user_port;
@@ -210,14 +210,14 @@ __noinline int exchange_peer(struct bpf_sock_addr *address, struct step *step)
 		peer->peer = is_hidden ? asked : 0;
 		peer->peer_real = is_hidden ? (__be16)address->user_port : 0;
 	}
-	return 0;
+	return is_hidden && !peer;
 }
 
 /* Egress is asked about the port that is reached. */
 #define EXCHANGE_PEER(ADDRESS, STEP)                                                               \
 	do {                                                                                       \
-		if (nf_remaps.anywhere)                                                            \
-			exchange_peer(ADDRESS, STEP);                                              \
+		if (nf_remaps.anywhere && exchange_peer(ADDRESS, STEP))                            \
+			cm_count_in(cm_here, CM_COUNT_ERROR);                                      \
 	} while (0)
 #define EXCHANGE_TARGET(ADDRESS, STEP)                                                             \
 	do {                                                                                       \

@@ -80,18 +80,20 @@ static int peer_port(int fd)
 	return getpeername(fd, &peer.any, &len) ? -1 : ntohs(peer.ipv4.sin_port);
 }
 
+static void show_own(int fd)
+{
+	printf("%d\n", own_port(fd));
+	fflush(stdout);
+}
+
 static int bind_to(int fd, const char *address, const char *port)
 {
 	union address at;
 	socklen_t len = parse(address, port, &at);
 	int err = bind(fd, &at.any, len);
 
-	if (err) {
+	if (err)
 		say_errno();
-	} else {
-		printf("%d\n", own_port(fd));
-		fflush(stdout);
-	}
 	return err;
 }
 
@@ -111,15 +113,14 @@ static void serve(int type, const char *address, const char *port, const char *t
 
 	if (bind_to(fd, address, port))
 		return;
-	if (type == SOCK_DGRAM)
-		for (;;)
-			answer(fd, text);
-	if (listen(fd, 16))
+	if (type == SOCK_STREAM && listen(fd, 16))
 		exit(2);
+	show_own(fd); /* from now on it can be reached */
+	while (type == SOCK_DGRAM)
+		answer(fd, text);
 	for (;;) {
 		accepted = accept(fd, NULL, NULL);
-		printf("%d\n", own_port(accepted));
-		fflush(stdout);
+		show_own(accepted);
 		send(accepted, text, strlen(text), MSG_NOSIGNAL);
 		close(accepted);
 	}
@@ -180,10 +181,12 @@ static void again(const char *address, char *const *ports)
 
 static void try_bind(int fd, char *const *places)
 {
-	bind_to(fd, places[0], places[1]);
+	if (!bind_to(fd, places[0], places[1]))
+		show_own(fd);
 	if (places[2]) {
-		bind_to(fd, places[2], places[3]);
-		printf("%d\n", own_port(fd));
+		if (!bind_to(fd, places[2], places[3]))
+			show_own(fd);
+		show_own(fd);
 	}
 }
 
