@@ -207,10 +207,10 @@ struct cm_lockout {
 
 #define CM_LOCKOUT_HELD (~0ull) /* `until_ns`: until it is released */
 
-/* A cached answer has 12 bits for the row, and 19 for the generation, behind 32. */
+/* A cached answer has 12 bits for the row, 32 for the cgroup, and 19 for the generation. */
 CM_ASSERT(CM_ROWS == 1 << 12, "rows and generations in one word");
-#define CM_GENERATION	  (1ull << 32)
-#define CM_GENERATION_MAX ((1ull << 51) - 1)
+#define CM_GENERATION	  (1ull << 44)
+#define CM_GENERATION_MAX ((1ull << 63) - 1)
 
 /* One line of a hook's counters per CPU: section ".bss.cm_counters", variable cm_counters__HOOK. */
 enum cm_counter {

@@ -61,16 +61,16 @@ volatile __u64 cm_cache[CM_CACHE] SEC(".bss.cm_cache");
 const volatile __u32 cm_native SEC(".rodata.cm_config");
 
 /*
- * An entry: row (12 bits) | 0 | generation (19) | the cgroup's serial number (32). Added up, not
+ * An entry: 0 | generation (19 bits) | the cgroup's serial number (32) | row (12). Added up, not
  * put together: a number of more than 32 bits runs over into the generation, and would become
- * another's at 51 bits, which no cgroup ever has.
+ * another's at 50 bits, which no cgroup ever has.
  *
  * The serial number is nobody else's either, and one pointer nearer than the id. That of the root
  * is 0, as is an entry that was never written: true as long as there was no scope.
  */
 static __always_inline __u64 cm_cached(__u32 row, __u64 generation, __u64 number)
 {
-	return ((__u64)row << 52) + generation + number;
+	return generation + (number << 12) + row;
 }
 
 struct cm_walk {
@@ -131,20 +131,38 @@ __noinline __u32 cm_row_walk(const struct cm_walk *from)
 	return walk.row;
 }
 
+/* Opaque, or the compiler joins the two ways, and they are told apart once more behind it. */
+static __always_inline __u32 cm_row_unknown(void)
+{
+	__u32 row = CM_ROW_UNKNOWN;
+
+	asm volatile("" : "+r"(row));
+	return row;
+}
+
 /*
  * Is it known already which row holds for tasks in @cgroup, and is it none (0)? *ret_row: the row,
  * CM_ROW_UNKNOWN if it is not known. The likely answer is given by one comparison.
  */
 static __always_inline bool cm_known_outside(struct cgroup *cgroup, __u32 *ret_row)
 {
-	__u64 number = cgroup->self.serial_nr;
-	__u64 cached = cm_cache[number & (CM_CACHE - 1)];
-	/* What is left is the row, if the answer is for this cgroup and of this generation. */
-	__u64 rest = cached - number - cm_state_here()->head.generation;
+	__u64 number = cgroup->self.serial_nr, generation;
+	__u64 rest = cm_cache[number & (CM_CACHE - 1)] - (number << 12);
 
-	if (!rest)
+	/* The compiler would add up what is subtracted, and copy it for that. */
+	asm volatile("" : "+r"(rest));
+	generation = cm_state_here()->head.generation;
+	if (rest == generation)
 		return true;
-	*ret_row = rest << 12 || number >> 32 ? CM_ROW_UNKNOWN : rest >> 52;
+	/*
+	 * The row, if the answer is for this cgroup and of this generation: who has another number
+	 * is at least as far away as there are rows. One of more than 32 bits is stored by nobody.
+	 */
+	rest -= generation;
+	if (rest < CM_ROWS)
+		*ret_row = rest;
+	else
+		*ret_row = cm_row_unknown();
 	return false;
 }
 

@@ -296,7 +296,9 @@ __noinline __u32 ask_two_at_once(__u32 kind, __u32 row)
 	return row + 1;
 }
 
-/* One, that of @row. The clock is read before the bucket's place is found: less is kept meanwhile.
+/*
+ * One, that of @row, which is known. The clock is read before the bucket's place is found: less is
+ * kept meanwhile.
  */
 static __always_inline __u32 ask_at_once(const __u32 kind, __u64 row)
 {
@@ -308,12 +310,14 @@ static __always_inline __u32 ask_at_once(const __u32 kind, __u64 row)
 
 	if (!row)
 		__builtin_unreachable();
+	if (row >= CM_ROWS)
+		__builtin_unreachable();
 	if ((!BY_WILL(kind) && acts_not()) || !cm_read_level(row, &level))
 		return row + 1;
 	if (level.above)
 		return ask_two_at_once(kind, row);
 	if (level.values[index] <= 0)
-		return 0;
+		return number_here(0);
 	now = bpf_ktime_get_ns();
 	limit = limit_of(level.values + index);
 	buckets = cm_per_scope(buckets, row);
@@ -338,24 +342,17 @@ __noinline __u32 ask_system_at_once(__u32 kind)
 	return !limit.rate || take_at_once(&buckets->of[kind], &limit, now) ? 0 : row + 1;
 }
 
-/* Whichever: @ROW is what cm_own_is_outside() gave, 0 if it was true. */
-#define at_once_of(NAME, ROW)                                                                      \
-	({                                                                                         \
-		__u32 asked_ = ROW;                                                                \
-                                                                                                   \
-		cm_system(NAME)			 ? ask_system_at_once(KIND_OF(NAME))               \
-		: asked_ &&cm_used(cm_bit(NAME)) ? ask_at_once(KIND_OF(NAME), asked_)              \
-						 : 0;                                              \
-	})
-
 /*
- * AT_ONCE - what is common among those that a hook concerns, and needs no more than that
- *
- * The body gets the @row that cm_own_is_outside() gave, and ctx; it returns 0, and the hook is done
- * with, or the full part's hint: one more than the row. A function, so that its registers are not
- * saved by each call: see CM_HOOK_QUICK().
+ * What is common among the callers that a hook concerns, in a scope whose @row is known, and in
+ * none. The body gets ctx; it returns 0, and the hook is done with, or the full part's hint: one
+ * more than the row. Functions, so that their registers are not saved by each call: see
+ * CM_HOOK_QUICK().
  */
-#define AT_ONCE(HOOK) static __noinline __u32 at_once__##HOOK(unsigned long long *ctx, __u64 row)
+#define IN_SCOPE(HOOK) static __noinline __u32 in_scope__##HOOK(unsigned long long *ctx, __u64 row)
+#define IN_NONE(HOOK)  static __noinline __u32 in_none__##HOOK(unsigned long long *ctx)
+
+/* Where the row is still to be found out, the full part does it. */
+#define in_scope(HOOK, ROW) ((ROW) == CM_ROW_UNKNOWN ? (ROW) + 1 : in_scope__##HOOK(ctx, ROW))
 
 /* Behind cm_done(), where no number is needed, none is put into a register. */
 #define no_hint(HINT) asm volatile("" : "=r"(HINT))
@@ -367,7 +364,7 @@ __noinline __u32 ask_system_at_once(__u32 kind)
  * @IF: condition on the arguments that follow
  */
 #define LIMITED(HOOK, NAME, ACTION, IF, ARGS...)                                                   \
-	AT_ONCE(HOOK)                                                                              \
+	IN_SCOPE(HOOK)                                                                             \
 	{                                                                                          \
 		return ask_at_once(KIND_OF(NAME), row);                                            \
 	}                                                                                          \
@@ -381,7 +378,7 @@ __noinline __u32 ask_system_at_once(__u32 kind)
 		if (cm_system(NAME))                                                               \
 			hint = ask_system_at_once(KIND_OF(NAME));                                  \
 		else if (cm_is_in_scopes(NAME) && !cm_own_is_outside(&row))                        \
-			hint = at_once__##HOOK(ctx, row);                                          \
+			hint = in_scope(HOOK, row);                                                \
 		else                                                                               \
 			goto done;                                                                 \
 		if (hint)                                                                          \

@@ -14,13 +14,6 @@ does() {
 	equal "$3 in '$2'" "$1" "$(in_cgroup "$2" "$cases" "$3" "$4" "$BATS_TEST_TMPDIR/work")"
 }
 
-set_in() {
-	local setting
-	for setting in "${@:2}"; do
-		checmate 0 set "kernel.ratelimit.$setting" --cgroup "/sys/fs/cgroup/$1"
-	done
-}
-
 untraced does limit
 
 # --- each kind

@@ -144,26 +144,30 @@ CM_ASSERT(!(cm_index__deny_fs & 1) && cm_index__deny_direct == cm_index__deny_fs
  * The full part follows; its hint is one more than the row.
  */
 #define WATCHED(HOOK, NAME, IF, SYSTEM, SCOPES, ARGS...)                                           \
-	AT_ONCE(HOOK)                                                                              \
+	IN_SCOPE(HOOK)                                                                             \
 	{                                                                                          \
-		if ((row && cm_used(SCOPES)) || (SYSTEM))                                          \
+		if (cm_used_bits(SCOPES) | system_word(NAME) | (SYSTEM))                           \
 			return row + 1;                                                            \
-		return at_once_of(NAME, row);                                                      \
+		return ask_at_once(KIND_OF(NAME), row);                                            \
+	}                                                                                          \
+                                                                                                   \
+	IN_NONE(HOOK)                                                                              \
+	{                                                                                          \
+		return (SYSTEM) ? 1 : ask_system_at_once(KIND_OF(NAME));                           \
 	}                                                                                          \
                                                                                                    \
 	CM_HOOK_QUICK(HOOK, ##ARGS)                                                                \
 	{                                                                                          \
-		__u32 row = 0, hint;                                                               \
+		__u32 row, hint;                                                                   \
                                                                                                    \
 		if (!(IF))                                                                         \
 			goto done;                                                                 \
 		if (cm_used(cm_bit(NAME) | (SCOPES)) && !cm_own_is_outside(&row))                  \
-			goto concerned;                                                            \
-		if (!(system_word(NAME) | (SYSTEM)))                                               \
+			hint = in_scope(HOOK, row);                                                \
+		else if (system_word(NAME) | (SYSTEM))                                             \
+			hint = in_none__##HOOK(ctx);                                               \
+		else                                                                               \
 			goto done;                                                                 \
-		row = number_here(0);                                                              \
-concerned:                                                                                         \
-		hint = at_once__##HOOK(ctx, row);                                                  \
 		if (hint)                                                                          \
 			goto ask;                                                                  \
 done:                                                                                              \
@@ -247,20 +251,29 @@ static __always_inline bool is_tmpfile(const struct file *file)
 
 #define SCOPES_AT_OPEN (SCOPES_OPEN | SCOPES_LOCKED)
 
-AT_ONCE(file_open)
+static __always_inline bool makes_a_file(unsigned long long *ctx)
 {
-	if ((row && cm_used(SCOPES_AT_OPEN | cm_bit(file_create))) ||
-	    (SYSTEM_OPEN | system_word(open) | system_word(file_create))) {
-		if ((row && cm_used(SCOPES_AT_OPEN)) || SYSTEM_OPEN)
+	return cm_is_anywhere(file_create) && is_tmpfile(opened(ctx));
+}
+
+IN_SCOPE(file_open)
+{
+	if (cm_used_bits(SCOPES_AT_OPEN | cm_bit(file_create)) | SYSTEM_OPEN | system_word(open) |
+	    system_word(file_create)) {
+		if (cm_used(SCOPES_AT_OPEN) || (SYSTEM_OPEN | system_word(open)) ||
+		    makes_a_file(ctx))
 			return row + 1;
-		if (cm_is_anywhere(file_create) && is_tmpfile(opened(ctx)))
-			return row + 1;
-		if (cm_system(open))
-			return is_judged(opened(ctx)) ? 0 : ask_system_at_once(KIND_OF(open));
 	}
-	if (!row || !cm_used(cm_bit(open)) || is_judged(opened(ctx)))
-		return 0;
+	if (is_judged(opened(ctx)))
+		return number_here(0);
 	return ask_at_once(KIND_OF(open), row);
+}
+
+IN_NONE(file_open)
+{
+	if (SYSTEM_OPEN || makes_a_file(ctx))
+		return 1;
+	return is_judged(opened(ctx)) ? 0 : ask_system_at_once(KIND_OF(open));
 }
 
 CM_HOOK_QUICK(file_open)
@@ -268,17 +281,18 @@ CM_HOOK_QUICK(file_open)
 	__u32 row, hint;
 
 	if (cm_used(SCOPES_AT_OPEN | cm_bit(open))) {
-		if (!cm_own_is_outside(&row))
-			goto concerned;
+		if (!cm_own_is_outside(&row)) {
+			hint = in_scope(file_open, row);
+			goto found;
+		}
 	} else if (cm_used(cm_bit(file_create)) && is_tmpfile(opened(ctx))) {
-		row = number_here(CM_ROW_UNKNOWN);
-		goto concerned;
+		hint = number_here(CM_ROW_UNKNOWN + 1);
+		goto ask;
 	}
 	if (!(SYSTEM_OPEN | system_word(open) | system_word(file_create)))
 		goto done;
-	row = number_here(0);
-concerned:
-	hint = at_once__file_open(ctx, row);
+	hint = in_none__file_open(ctx);
+found:
 	if (hint)
 		goto ask;
 done:

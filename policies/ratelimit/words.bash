@@ -32,6 +32,14 @@ limit() {
 	checmate 0 enable ratelimit --cgroup "/sys/fs/cgroup/$1" "${@:2}"
 }
 
+# set_in CGROUP KNOB=VALUE...
+set_in() {
+	local setting
+	for setting in "${@:2}"; do
+		checmate 0 set "kernel.ratelimit.$setting" --cgroup "/sys/fs/cgroup/$1"
+	done
+}
+
 is_empty() {
 	[[ ! $(<"/sys/fs/cgroup/$1/cgroup.procs") ]]
 }

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  *	ratelimit-cases KIND TIMES DIR
- *	ratelimit-cases KIND THREADS RATE BURST SECONDS DIR
+ *	ratelimit-cases KIND THREADS RATE BURST SECONDS DIR [counted]
  *
  * The first attempts it that often and prints "OK 3 EAGAIN 2". The second has threads that attempt
  * it without pause, and prints "exact" if no more of it succeeded than RATE x time + BURST, and no
- * less than 0.99 x RATE x time but for one that was on its way; or else the figures. KIND is one of
- * those below, DIR an empty directory.
+ * less than 0.99 x RATE x time but for one that was on its way; or else the figures. "counted": on
+ * one CPU whose clock stands still while it does, and from a bucket of BURST that can hold more, no
+ * less either than RATE x time + BURST but for two. KIND is one of those below, DIR an empty
+ * directory.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,7 +226,13 @@ static const struct kind {
 
 static const struct kind *kind;
 static volatile int stop;
-static unsigned long done[MAX_THREADS];
+static pthread_barrier_t begin;
+
+/* What a thread did; the clock before its first attempt and behind it, and behind its last. */
+static struct work {
+	unsigned long done;
+	double first[2], last;
+} works[MAX_THREADS];
 
 static int attempt_next(struct attempt *attempt)
 {
@@ -243,34 +252,37 @@ static double now(void)
 static void *without_pause(void *arg)
 {
 	struct attempt attempt = { .thread = (long)arg };
+	struct work *work = &works[attempt.thread];
 
+	pthread_barrier_wait(&begin);
+	work->first[0] = now();
+	work->done = !attempt_next(&attempt);
+	work->first[1] = now();
 	while (!stop)
-		done[attempt.thread] += !attempt_next(&attempt);
+		work->done += !attempt_next(&attempt);
+	work->last = now();
 	return NULL;
 }
 
-static int measure(int nr, double rate, double burst, double seconds)
+/*
+ * How long were they at it? From the first attempt of all to the last, and no longer; without a
+ * pause to the moment @stopped: threads that end do nothing else meanwhile.
+ */
+static void span(int nr, double stopped, double *ret_longest, double *ret_shortest)
 {
-	pthread_t threads[MAX_THREADS];
-	double begin = now(), time;
-	unsigned long all = 0;
-	long i;
+	double begun[2] = { works[0].first[0], works[0].first[1] }, end = works[0].last;
+	int i;
 
-	for (i = 0; i < nr; i++)
-		if (pthread_create(&threads[i], NULL, without_pause, (void *)i))
-			return 1;
-	usleep(seconds * 1e6);
-	stop = 1;
-	for (i = 0; i < nr; i++) {
-		pthread_join(threads[i], NULL);
-		all += done[i];
+	for (i = 1; i < nr; i++) {
+		if (works[i].first[0] < begun[0])
+			begun[0] = works[i].first[0];
+		if (works[i].first[1] < begun[1])
+			begun[1] = works[i].first[1];
+		if (works[i].last > end)
+			end = works[i].last;
 	}
-	time = now() - begin;
-	if (all <= rate * time + burst && all + 1 >= 0.99 * rate * time)
-		puts("exact");
-	else
-		printf("%lu in %.3f s\n", all, time);
-	return 0;
+	*ret_longest = end - begun[0];
+	*ret_shortest = stopped - begun[1];
 }
 
 /* By a call that may be what is limited. */
@@ -278,6 +290,35 @@ static void say(const char *text)
 {
 	while (write(STDOUT_FILENO, text, strlen(text)) < 0 && errno == EAGAIN)
 		usleep(10000);
+}
+
+static int measure(int nr, double rate, double burst, double seconds, bool counted)
+{
+	double stopped, longest, shortest, least;
+	char text[64] = "exact\n";
+	pthread_t threads[MAX_THREADS];
+	unsigned long all = 0;
+	long i;
+
+	if (kind->attempt == try_signal)
+		other(); /* one, and before the clock runs */
+	pthread_barrier_init(&begin, NULL, nr);
+	for (i = 0; i < nr; i++)
+		if (pthread_create(&threads[i], NULL, without_pause, (void *)i))
+			return 1;
+	usleep(seconds * 1e6);
+	stopped = now();
+	stop = 1;
+	for (i = 0; i < nr; i++) {
+		pthread_join(threads[i], NULL);
+		all += works[i].done;
+	}
+	span(nr, stopped, &longest, &shortest);
+	least = counted ? rate * shortest + burst - 2 : 0.99 * rate * shortest - 1;
+	if (all > rate * longest + burst || all < least)
+		snprintf(text, sizeof(text), "%lu in %.6f to %.6f s\n", all, shortest, longest);
+	say(text);
+	return 0;
 }
 
 static int attempt_times(unsigned long times)
@@ -302,16 +343,17 @@ static int attempt_times(unsigned long times)
 
 int main(int argc, char **argv)
 {
+	bool counted = argc == 8 && !strcmp(argv[7], "counted");
 	size_t i;
 
 	for (i = 0; argc > 1 && i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (!strcmp(kinds[i].name, argv[1]))
 			kind = &kinds[i];
-	dir = argv[argc - 1];
+	dir = argv[argc - 1 - counted];
 	if (kind && argc == 4)
 		return attempt_times(strtoul(argv[2], NULL, 10));
-	if (kind && argc == 7 && atoi(argv[2]) <= MAX_THREADS)
-		return measure(atoi(argv[2]), atof(argv[3]), atof(argv[4]), atof(argv[5]));
+	if (kind && argc == 7 + counted && atoi(argv[2]) <= MAX_THREADS)
+		return measure(atoi(argv[2]), atof(argv[3]), atof(argv[4]), atof(argv[5]), counted);
 	fputs("usage: see the head of policies/ratelimit/cases/main.c\n", stderr);
 	return 2;
 }
