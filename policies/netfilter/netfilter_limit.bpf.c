@@ -13,7 +13,7 @@
  *	__inet_stream_connect (exit)	the connection failed at once, or another program refused it
  *	inet_sock_set_state		it failed later, or has ended
  *	sk_free_security		the socket is freed
- *	inet_conn_request		some of the requests that have become nothing, in their turn
+ *	inet_conn_request		the requests that have become nothing, in their turn
  *
  * The kernel skips a tracing program (the exit and the tracepoint) that would interrupt itself:
  * then a later one of the list gives back. Never is more let in.
@@ -152,32 +152,41 @@ CM_RETURN(__inet_stream_connect, struct socket *sock, struct sockaddr *address, 
 
 /* --- in */
 
-/* Of requests that nothing has come of; a few at each new one, so that they get fewer. */
+/* In the order they came. Those that have ended leave it as soon as they are the oldest. */
 struct request {
 	__u64 key, until_ns;
 };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_QUEUE);
-	__uint(max_entries, 65536);
+	__uint(max_entries, 1 << 18);
 	__type(value, struct request);
 } requests SEC(".maps");
 
-static __always_inline void end_request(__u64 now)
+/* At each new request, so that they get fewer. */
+#define ENDED_AT_ONCE 64
+
+static long end_request(__u64 i, __u64 *now)
 {
 	struct request request;
 	struct place *place;
+	bool is_open;
 
-	if (bpf_map_peek_elem(&requests, &request) || request.until_ns > now ||
-	    bpf_map_pop_elem(&requests, &request))
-		return;
-	if (request.until_ns > now) { /* another CPU has taken the old one */
-		bpf_map_push_elem(&requests, &request, BPF_EXIST);
-		return;
-	}
+	if (bpf_map_peek_elem(&requests, &request))
+		return 1;
 	place = bpf_map_lookup_elem(&places, &request.key);
-	if (place && place->until_ns == request.until_ns)
+	is_open = place && place->until_ns == request.until_ns;
+	if ((is_open && request.until_ns > *now) || bpf_map_pop_elem(&requests, &request))
+		return 1;
+	/* What is popped is another one where another CPU has taken that. */
+	place = bpf_map_lookup_elem(&places, &request.key);
+	if (!place || place->until_ns != request.until_ns)
+		return 0;
+	if (request.until_ns <= *now)
 		give_back(request.key);
+	else
+		bpf_map_push_elem(&requests, &request, BPF_EXIST);
+	return 0;
 }
 
 static __always_inline void from_request(struct taking *taking, const struct request_sock *req)
@@ -214,8 +223,7 @@ CM_HOOK(inet_conn_request, const struct sock *sk, struct sk_buff *skb, struct re
 	if (!is_asked(taking.from))
 		return CM_ALLOW;
 	now = bpf_ktime_get_ns();
-	end_request(now);
-	end_request(now);
+	bpf_loop(ENDED_AT_ONCE, end_request, &now, 0);
 	give_back(request.key);
 	from_request(&taking, req);
 	taking.place.until_ns = request.until_ns = now + REQUEST_NS;
@@ -223,11 +231,12 @@ CM_HOOK(inet_conn_request, const struct sock *sk, struct sk_buff *skb, struct re
 	if (taking.place.nr && !taking.denied) {
 		if (is_forgotten(skb, req))
 			give_all(&taking.place);
-		else if (bpf_map_push_elem(&requests, &request, 0)) {
-			give_all(&taking.place);
-			taking.denied = taking.no_room = 1;
-		} else if (!keep(request.key, &taking))
+		else if (!keep(request.key, &taking))
 			taking.denied = 1;
+		else if (bpf_map_push_elem(&requests, &request, 0)) {
+			give_back(request.key);
+			taking.denied = taking.no_room = 1;
+		}
 	}
 	if (!taking.would_deny && !taking.denied)
 		return cm_allow();

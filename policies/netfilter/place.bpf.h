@@ -137,7 +137,7 @@ static __always_inline void take_one(struct taking *taking, const struct cm_leve
 		count_up(&counting);
 	else
 		counting.is_full = 1;
-	if (!taking->is_there && (counting.had >= limit || (!counting.at && !must))) {
+	if (!taking->is_there && (counting.had >= limit || !counting.at)) {
 		__sync_fetch_and_add(&use->refused[per], 1);
 		object(taking, level->mode, limit);
 	}

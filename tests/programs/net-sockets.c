@@ -8,6 +8,7 @@
  *	fastopen S ADDRESS PORT	by sendto(2)
  *	start S ADDRESS PORT	without waiting; "outcome S" waits
  *	from S ADDRESS PORT SOURCE	waits for a second at most: "silence"
+ *	syn S ADDRESS PORT SOURCE	a request by hand, of IPv4; nobody goes on with it
  *	listen S ADDRESS PORT	and nobody accepts
  *	serve S ADDRESS PORT	a child accepts, and closes
  *	end S			by AF_UNSPEC
@@ -21,8 +22,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +92,58 @@ static int serve(int fd)
 		for (;;)
 			close(accept(fd, NULL, NULL));
 	return 0;
+}
+
+/* Of 16-bit words, as the checksums of IP and TCP are. */
+static uint16_t sum_of(const char *bytes, size_t size)
+{
+	uint32_t sum = 0;
+	uint16_t word;
+	size_t i;
+
+	for (i = 0; i < size; i += sizeof(word)) {
+		memcpy(&word, bytes + i, sizeof(word));
+		sum += word;
+	}
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~(sum + (sum >> 16));
+}
+
+static int send_syn(const struct step *step)
+{
+	struct {
+		struct iphdr ip;
+		struct tcphdr tcp;
+	} packet = { .ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_TCP } };
+	struct {
+		in_addr_t from, to;
+		uint16_t protocol, size;
+		struct tcphdr tcp;
+	} summed;
+	union address to, from;
+	socklen_t len = parse(step->address, step->port, &to);
+	int fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW), error;
+
+	parse(step->source, 0, &from);
+	if (fd < 0)
+		exit(2);
+	packet.ip.saddr = from.ipv4.sin_addr.s_addr;
+	packet.ip.daddr = to.ipv4.sin_addr.s_addr;
+	packet.tcp.source = htons(1024 + getpid() % 60000);
+	packet.tcp.dest = to.ipv4.sin_port;
+	packet.tcp.doff = sizeof(packet.tcp) / 4;
+	packet.tcp.syn = 1;
+	packet.tcp.window = htons(1024);
+	summed.from = packet.ip.saddr;
+	summed.to = packet.ip.daddr;
+	summed.protocol = htons(IPPROTO_TCP);
+	summed.size = htons(sizeof(packet.tcp));
+	summed.tcp = packet.tcp;
+	packet.tcp.check = sum_of((const char *)&summed, sizeof(summed));
+	to.ipv4.sin_port = 0;
+	error = sendto(fd, &packet, sizeof(packet), 0, &to.any, len) < 0 ? errno : 0;
+	close(fd);
+	return error;
 }
 
 static int reach(const struct step *step)
@@ -158,6 +214,8 @@ static int run(const struct step *step)
 {
 	int *fd = &sockets[step->name & 127], error;
 
+	if (!strcmp(step->verb, "syn"))
+		return send_syn(step);
 	if (step->port)
 		return reach(step);
 	if (!strcmp(step->verb, "wait")) {

@@ -11,15 +11,19 @@
  *	net-try receive PORT			UDP: "ready", then each datagram
  *	net-try every				a call to each hook there is for sockets
  *	net-try crowd PROCESSES COUNT PORT	all at once, kept open: how many OK, EUSERS, others
+ *	net-try fill ADDRESS PORT MOST		TCP to so many addresses from there on, without
+ *						waiting, until one is refused: the outcome
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -231,6 +235,25 @@ static void crowd(int processes, int count, const char *port)
 	printf("%d %d %d\n", shared->ok, shared->refused, shared->other);
 }
 
+static void fill(const char *address, const char *port, uint32_t most)
+{
+	struct rlimit files = { most + 16, most + 16 };
+	union address to;
+	socklen_t len = parse(address, port, &to);
+	uint32_t first = ntohl(to.ipv4.sin_addr.s_addr), i;
+	int fd, error = EINPROGRESS;
+
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		exit(2);
+	for (i = 0; i < most && error == EINPROGRESS; i++) {
+		to.ipv4.sin_addr.s_addr = htonl(first + i);
+		fd = tcp(address);
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+		error = connect(fd, &to.any, len) ? errno : 0;
+	}
+	say(error);
+}
+
 int main(int argc, char **argv)
 {
 	const char *verb = argc > 1 ? argv[1] : "";
@@ -257,6 +280,8 @@ int main(int argc, char **argv)
 		receive(argv[2]);
 	} else if (!strcmp(verb, "crowd") && argc == 5) {
 		crowd(atoi(argv[2]), atoi(argv[3]), argv[4]);
+	} else if (!strcmp(verb, "fill") && argc == 5) {
+		fill(argv[2], argv[3], atoi(argv[4]));
 	} else {
 		return 2;
 	}
