@@ -119,10 +119,27 @@ static __always_inline struct wire wire_of(const struct nf_query *query)
 	set_ipv6(QUERY, bpf_be64_to_cpu(*(__be64 *)&(ADDRESS)->user_ip6[0]),                       \
 		 bpf_be64_to_cpu(*(__be64 *)&(ADDRESS)->user_ip6[2]))
 
+#define QUICK_IPV4(QUERY, ADDRESS) (SET_IPV4(QUERY, ADDRESS), true)
+#define QUICK_IPV6(QUERY, ADDRESS)                                                                 \
+	set_not_mapped(QUERY, *(__be64 *)&(ADDRESS)->user_ip6[0], (ADDRESS)->user_ip6[2],          \
+		       *(__be64 *)&(ADDRESS)->user_ip6[2])
+
+/* False: it is IPv4 in IPv6's form. @third: of the four words, the first of @low */
+static __always_inline bool set_not_mapped(struct nf_query *query, __be64 high, __be32 third,
+					   __be64 low)
+{
+	if (!high && third == bpf_htonl(0xffff))
+		return false;
+	query->place |= 1;
+	query->address[0] = bpf_be64_to_cpu(high);
+	query->address[1] = bpf_be64_to_cpu(low);
+	return true;
+}
+
 /*
  * One scope or the system, whose rule accepts and which exchanges no ports, is quick: decide() has
  * the rest. So has it IPv4 in IPv6's form.
- * @WORDS, @SET: 1, SET_IPV4 or 2, SET_IPV6
+ * @WORDS, @SET: 1, QUICK_IPV4 or 2, QUICK_IPV6
  */
 #define EGRESS_QUICK(PLACE, ADDRESS, WORDS, SET)                                                   \
 	CM_SOCKADDR_QUICK(PLACE, ADDRESS)                                                          \
@@ -138,11 +155,9 @@ static __always_inline struct wire wire_of(const struct nf_query *query)
 			return cm_ask_sockaddr(PLACE, ADDRESS, row);                               \
 		}                                                                                  \
 		query = (struct nf_query)EGRESS_QUERY(ADDRESS);                                    \
-		SET(&query, ADDRESS);                                                              \
 		/* Of its bits the verifier knows less than the compiler. */                       \
 		barrier_var(query.key);                                                            \
-		if ((nf_remaps.anywhere && may_exchange(row)) ||                                   \
-		    query.place != NF_PLACE(NF_EGRESS) + (WORDS)-1 ||                              \
+		if ((nf_remaps.anywhere && may_exchange(row)) || !SET(&query, ADDRESS) ||          \
 		    !is_accepted(row, &query, WORDS))                                              \
 			return cm_ask_sockaddr(PLACE, ADDRESS, row);                               \
 		(void)cm_allow();                                                                  \
@@ -164,10 +179,10 @@ static __always_inline struct wire wire_of(const struct nf_query *query)
 	}
 
 #define EGRESS_IPV4(PLACE, ADDRESS, ACTION, EXCHANGE)                                              \
-	EGRESS_QUICK(PLACE, ADDRESS, 1, SET_IPV4)                                                  \
+	EGRESS_QUICK(PLACE, ADDRESS, 1, QUICK_IPV4)                                                \
 	EGRESS_FULL(PLACE, ADDRESS, ACTION, SET_IPV4, EXCHANGE)
 #define EGRESS_IPV6(PLACE, ADDRESS, ACTION, EXCHANGE)                                              \
-	EGRESS_QUICK(PLACE, ADDRESS, 2, SET_IPV6)                                                  \
+	EGRESS_QUICK(PLACE, ADDRESS, 2, QUICK_IPV6)                                                \
 	EGRESS_FULL(PLACE, ADDRESS, ACTION, SET_IPV6, EXCHANGE)
 
 /* What bind(2) is told, copied from user space already; false: not an address of the Internet's. */
