@@ -279,10 +279,10 @@ static __always_inline bool cm_own_is_outside(__u32 *ret_scope)
  * @BITS: cm_bit(NAME) | ..., of the policy's first 63 knobs; CM_USED_LOCKOUT: has a scope ever been
  * locked out (CM_LOCKOUTS)?
  *
- * cm_used_bits - those that are, 64 bits: where more is asked by the same question
+ * cm_used_bits - those that are, 64 bits: where the system's values are asked by the same question
  */
-#define cm_used(BITS)	   (cm_used_bits(BITS) != 0)
-#define cm_used_bits(BITS) (cm_state_here()->head.used & (BITS))
+#define cm_used(BITS)	   ((cm_state_here()->head.used & (BITS)) != 0)
+#define cm_used_bits(BITS) (cm_state.head.used & (BITS))
 #define cm_bit(NAME)                                                                               \
 	({                                                                                         \
 		CM_ASSERT(cm_index__##NAME < CM_USED_MAX, "cm_bit() of a later knob");             \
