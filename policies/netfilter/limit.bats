@@ -302,6 +302,8 @@ cookies_received() {
 	gets "silence OK silence" out "from a 127.0.0.1 5002 127.0.0.2" "from b 127.0.0.1 5002 127.0.0.3" \
 		"from c 127.0.0.1 5002 127.0.0.4"
 	gets silence out "from a ::1 5002 ::1"
+	end_background
+	until_true 20 has_none_now a
 }
 
 # --- where there is no room
