@@ -259,10 +259,7 @@ unchanged() {
 # No process and no cgroup of a test, nor the scopes that these had; the system's scope stays.
 clean() {
 	end_background
-	local dir
-	while read -r dir; do
-		until_true 10 rmdir "$dir" 2>/dev/null
-	done < <(find /sys/fs/cgroup -mindepth 1 -depth -type d)
+	until_true 10 find /sys/fs/cgroup -mindepth 1 -depth -type d -delete 2>/dev/null
 }
 
 # withdraw PACK...: those of them that are enabled

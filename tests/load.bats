@@ -127,6 +127,7 @@ untraced chain answer
 	answer EUSERS
 }
 
+# bats test_tags=once
 @test "show has hooks with place, knobs, scopes, mode, counters, priority, origin, digest and layout" {
 	new_cgroup c
 	checmate 0 load "$files/count.bpf.o"
@@ -212,6 +213,7 @@ untraced chain answer
 	refused 1 "*no policy 'nosuch' is in force" order nosuch --priority 1
 }
 
+# bats test_tags=once
 @test "order says how many policies a hook has, and which are in force for a cgroup" {
 	new_cgroup c/d
 	checmate 0 order
@@ -391,6 +393,7 @@ probed() {
 	json '.[0].count == 32 and .[0].policies[31].name == "refuse"'
 }
 
+# bats test_tags=once
 @test "a file that others than root can have written is refused, and so is its directory" {
 	cp "$refuse" "$files/bad.bpf.o"
 	chmod 664 "$files/bad.bpf.o"
@@ -412,6 +415,7 @@ probed() {
 	leaves_nothing
 }
 
+# bats test_tags=once
 @test "what is no file or no BPF object is refused by name" {
 	refused 1 "*cannot open $files/nosuch: No such file or directory" load "$files/nosuch"
 	refused 1 "*$files is not a file" load "$files"
@@ -452,6 +456,7 @@ other_layout() {
 	tail -c +5
 }
 
+# bats test_tags=once
 @test "an object without CM_PACK, for another layout or without licence is refused" {
 	refused 1 "*is not a Checmate policy: it has no CM_PACK()" load "$files/nopack.bpf.o"
 	edit .rodata.cm_pack other_layout
@@ -470,6 +475,7 @@ other_layout() {
 	leaves_nothing
 }
 
+# bats test_tags=once
 @test "a name or a knob that is in use is refused" {
 	checmate 0 load "$refuse"
 	remember
@@ -483,6 +489,7 @@ other_layout() {
 	unchanged
 }
 
+# bats test_tags=once
 @test "a knob setting or a cgroup that is wrong is refused, and nothing is left" {
 	new_cgroup c
 	refused 1 "*has no knob 'nosuch'" load "$refuse" nosuch=1
@@ -493,6 +500,7 @@ other_layout() {
 	leaves_nothing
 }
 
+# bats test_tags=once
 @test "a command line that is wrong is misuse, with exit status 2" {
 	local args
 	for args in load "load $refuse on" "load $refuse --priority x" "load $refuse --priority -1" \

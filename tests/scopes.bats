@@ -137,6 +137,7 @@ id_of() {
 # --- the truth table
 
 @test "the strictest of the system, the tracer's cgroup and the target's decides: all 64 combinations" {
+	# A third on each of the three kernels; by make soak all of them.
 	local system a b tracers targets
 	enable "" 0
 	enable a 0
@@ -155,6 +156,7 @@ id_of() {
 			((a < 3)) && value a "$a" || tracers=a3
 			tracers_in "$tracers"
 			for b in 0 1 2 3; do
+				[[ ${CHECMATE_SOAK:-} ]] || (((system + a + b) % 3 == third)) || continue
 				targets=b
 				((b < 3)) && value b "$b" || targets=b3
 				targets_in "$targets"
@@ -321,7 +323,7 @@ change() {
 }
 
 @test "nested scopes at random, to depth 8, are the strictest along the path, as a model says" {
-	local seed=${CHECMATE_SEED:-$((RANDOM * 32768 + RANDOM))} rounds=40 round system=0 did from to
+	local seed=${CHECMATE_SEED:-$((RANDOM * 32768 + RANDOM))} rounds=15 round system=0 did from to
 	local -A own=()
 	local -a nodes=()
 	[[ ! ${CHECMATE_SOAK:-} ]] || rounds=2000
@@ -487,6 +489,7 @@ in_some_of() {
 	done
 }
 
+# bats test_tags=once
 @test "1000 scopes at once: each has its own value, status lists them, all go with their cgroups" {
 	enable "" 0
 	crowd 333

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # Under load: no wrong verdict, no failed registration, nothing left behind. That the kernel did not
-# complain is the runner's claim. CHECMATE_SECONDS: how long the first storm lasts (12; 20 with
+# complain is the runner's claim. CHECMATE_SECONDS: how long the first storm lasts (6; 20 with
 # CHECMATE_SOAK=1), others half.
 
 # shellcheck disable=SC2154 # words of helpers.bash
@@ -20,7 +20,7 @@ teardown_file() {
 	assert_nothing_left
 }
 
-seconds=${CHECMATE_SECONDS:-$([[ ${CHECMATE_SOAK:-} ]] && echo 20 || echo 12)}
+seconds=${CHECMATE_SECONDS:-$([[ ${CHECMATE_SOAK:-} ]] && echo 20 || echo 6)}
 
 # race SECONDS: with the knob's file where there is one
 race() {

@@ -48,8 +48,8 @@ scopes_from() {
 
 @test "each of 1000 scopes has buckets of its own" {
 	local i options=()
+	mkdir /sys/fs/cgroup/many/{1..1000}
 	for i in {1..1000}; do
-		mkdir "/sys/fs/cgroup/many/$i"
 		options+=(--cgroup "/sys/fs/cgroup/many/$i")
 	done
 	checmate 0 enable ratelimit "${options[@]}" bind=1/h:3
