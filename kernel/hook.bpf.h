@@ -194,13 +194,14 @@ static __always_inline bool cm_may_go_on(long verdict)
  * CM_SOCKADDR_QUICK, CM_SOCKADDR_FULL - the same in two parts, as CM_HOOK_QUICK() has them
  *
  * The first body returns true, which allows, or `cm_ask_sockaddr(PLACE, ADDRESS, number)`: whether
- * the second one does. That gets the number as `hint`, and follows the first in the file.
+ * the second one does. That gets the number as `hint`, and follows the first in the file. It is
+ * verified once, however many ways lead to it: see cm_forget().
  */
 #define CM_SOCKADDR_QUICK(PLACE, ADDRESS)                                                          \
 	volatile cm_counter_line cm_counters__##PLACE[CM_CPUS] SEC(".bss.cm_counters");            \
 	static __always_inline bool cm_quick__##PLACE(volatile cm_counter_line *cm_here,           \
 						      struct bpf_sock_addr *ADDRESS);              \
-	static __noinline bool cm_full__##PLACE(struct bpf_sock_addr *ctx, __u32 hint);            \
+	__noinline int cm_full__##PLACE(struct bpf_sock_addr *ctx, __u32 hint);                    \
 	SEC("cgroup/" #PLACE)                                                                      \
 	int cm_##PLACE(struct bpf_sock_addr *ctx)                                                  \
 	{                                                                                          \
@@ -214,7 +215,7 @@ static __always_inline bool cm_may_go_on(long verdict)
 #define CM_SOCKADDR_FULL(PLACE, ADDRESS)                                                           \
 	static __always_inline long cm_rule__##PLACE(volatile cm_counter_line *cm_here,            \
 						     struct bpf_sock_addr *ADDRESS, __u32 hint);   \
-	static __noinline bool cm_full__##PLACE(struct bpf_sock_addr *ctx, __u32 hint)             \
+	__noinline int cm_full__##PLACE(struct bpf_sock_addr *ctx, __u32 hint)                     \
 	{                                                                                          \
 		return cm_may_go_on(cm_rule__##PLACE(cm_counters__##PLACE, ctx, hint));            \
 	}                                                                                          \
