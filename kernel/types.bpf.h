@@ -232,8 +232,18 @@ struct in6_addr {
 	} in6_u;
 };
 
+/* A network namespace. */
+struct net {
+	struct hlist_head *dev_index_head; /* 256 lists of interfaces, by their index */
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
 /* The peer's address and port are in network byte order, the own port in the machine's. */
 struct sock_common {
+	possible_net_t skc_net;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
 	__u16 skc_num;
@@ -275,8 +285,16 @@ struct sockaddr {
 	unsigned short sa_family;
 };
 
+/* A network interface, in a list of those of its namespace. */
+struct net_device {
+	char name[16];
+	int ifindex;
+	struct hlist_node index_hlist;
+};
+
 /* The headers are where `head` and these add up to. */
 struct sk_buff {
+	int skb_iif; /* index of the interface by which it has come */
 	unsigned int len;
 	__u16 transport_header;
 	__u16 network_header;

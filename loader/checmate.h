@@ -411,7 +411,8 @@ struct cm_netfilter_query {
 	uint8_t address[16]; /* IPv4: ::ffff:a.b.c.d */
 	uint16_t port;
 	uint32_t family, type, protocol; /* numbers as of socket(2); the first two of create */
-	uint32_t uid; /* the task's, effective; of ingress the listening socket's */
+	uint32_t uid;	/* the task's, effective; of ingress the listening socket's */
+	char iface[16]; /* of ingress, by which it comes: filled up with zeros; empty: not told */
 };
 
 struct cm_netfilter_answer {
@@ -425,7 +426,7 @@ struct cm_netfilter_answer {
 
 /*
  * cm_netfilter_query - "egress tcp 10.1.2.3:443", "create alg seqpacket": words, NULL-terminated;
- * behind them may stand "uid 1000", otherwise it is 0
+ * behind them may stand "uid 1000", otherwise it is 0, and of ingress "iface eth0"
  */
 int cm_netfilter_query(const char *const *words, struct cm_netfilter_query *ret, char *error,
 		       size_t error_size);

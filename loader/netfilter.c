@@ -264,6 +264,7 @@ static void make_test(const struct cm_netfilter_query *query, uint32_t row, stru
 				 .family = query->family,
 				 .type = query->type,
 				 .protocol = query->protocol };
+	memcpy(&ret->iface, query->iface, sizeof(ret->iface));
 	ret->ipv6 = memcmp(query->address, mapped, sizeof(mapped)) != 0;
 	ret->address[0] = nf_word_of(query->address);
 	ret->address[1] = nf_word_of(query->address + 8);
@@ -314,6 +315,9 @@ static int name_rule(struct cm *cm, struct cm_pack *pack, const struct nf_test *
 	size_t size = 0;
 	int err;
 
+	if (test->verdict & NF_BY_IFACE)
+		return cm_fail(cm, -EINVAL,
+			       "it depends on the interface by which it comes: add \"iface NAME\"");
 	answer->error = test->verdict & NF_ERRNO;
 	answer->is_denied = test->is_denied;
 	answer->port = test->port;

@@ -5,9 +5,10 @@
  *
  *	nf_lex.l, nf_grammar.y	the language
  *	nf_parse.c		its words: addresses, ports, names; errors
+ *	nf_iface.c		names of interfaces
  *	nf_tree.c		protocol and port -> rule
  *	nf_trie.c		address -> tree
- *	nf_users.c		uids -> groups of users
+ *	nf_groups.c		uids -> groups of users, interfaces -> groups of them
  *	nf_emit.c		the whole ruleset
  *	nf_remap.c		ports that are exchanged: words, and what has to be in place
  */
@@ -35,12 +36,12 @@ struct nf_place {
 
 #define NF_UID_MAX 4294967294u
 
-/* Of ports or uids. */
+/* Of ports, uids or interfaces. */
 struct nf_range {
 	uint32_t from, to;
 };
 
-/* What stands between braces or behind a set's name: addresses, or ports or uids. */
+/* What stands between braces or behind a set's name: addresses, or ports or uids, or interfaces. */
 struct nf_list {
 	struct nf_list *next; /* of all there are */
 	struct nf_prefix *prefixes;
@@ -48,6 +49,7 @@ struct nf_list {
 	struct nf_range *numbers;
 	size_t nr_numbers;
 	struct nf_place no_port; /* a number that is too large for one; line 0: there is none */
+	bool is_ifaces;		 /* the numbers are those of struct nf_rules */
 };
 
 #define NF_ANY	      -1
@@ -55,19 +57,26 @@ struct nf_list {
 #define NF_WITH_PORTS                                                                              \
 	(1u << NF_TCP | 1u << NF_UDP | 1u << NF_UDPLITE | 1u << NF_SCTP | 1u << NF_DCCP)
 
+/* What is looked up by groups. */
+enum nf_grouped {
+	NF_USERS = 0,
+	NF_IFACES = 1,
+	NF_GROUPED = 2,
+};
+
 struct nf_statement {
 	enum nf_kind kind;
 	uint32_t verdict; /* as in struct nf_rule */
 	uint32_t line, text, text_len;
-	int family;		 /* AF_INET, AF_INET6; of create any; or NF_ANY */
-	uint32_t protocols;	 /* bit n: enum nf_protocol */
-	struct nf_list *address; /* NULL: any */
-	struct nf_list *port;	 /* NULL: any */
-	struct nf_list *uid;	 /* NULL: any */
-	struct nf_list *groups;	 /* those of uid, as numbers; NULL: any */
-	int type, protocol;	 /* of create; or NF_ANY */
-	uint16_t remap;		 /* as in struct nf_rule */
-	uint32_t limit;		 /* as in struct nf_rule */
+	int family;			    /* AF_INET, AF_INET6; of create any; or NF_ANY */
+	uint32_t protocols;		    /* bit n: enum nf_protocol */
+	struct nf_list *address;	    /* NULL: any */
+	struct nf_list *port;		    /* NULL: any */
+	struct nf_list *of[NF_GROUPED];	    /* uids, interfaces; NULL: any */
+	struct nf_list *groups[NF_GROUPED]; /* theirs, as numbers; NULL: any */
+	int type, protocol;		    /* of create; or NF_ANY */
+	uint16_t remap;			    /* as in struct nf_rule */
+	uint32_t limit;			    /* as in struct nf_rule */
 };
 
 struct nf_set {
@@ -83,6 +92,9 @@ struct nf_rules {
 	struct nf_set *sets;
 	size_t nr_sets;
 	struct nf_list *lists;
+	struct nf_iface_name *ifaces; /* their numbers begin with 1 */
+	size_t nr_ifaces;
+	void *iface_numbers;	    /* of tsearch(3) */
 	uint32_t limits[NF_LIMITS]; /* 0: none */
 };
 
@@ -109,14 +121,17 @@ const char *cm_nf_prefix(const char *text, struct nf_prefix *ret);
 /* @ret: one port or a range */
 bool nf_ports_parse(const char *word, struct nf_range *ret);
 
+/* NULL, or what is wrong with it; at most 15 bytes, the others zero */
+const char *cm_nf_iface(const char *text, struct nf_iface_name *ret);
+
 /* nf_tree.c: trees that share what they have in common */
 #define NF_RULES_MAX (1u << 20)
 
 struct nf_node {
 	uint32_t entries[16]; /* NF_RULE | number of the rule, or number of a node */
 	uint32_t least, most; /* rules below */
-	uint32_t at[NF_CREATE_LEVELS + NF_USER_LEVELS +
-		    1]; /* entry, where it has been written for so many levels */
+	/* entry, where it has been written for so many levels */
+	uint32_t at[NF_CREATE_LEVELS + NF_GROUPED * NF_GROUP_LEVELS + 1];
 };
 
 struct nf_map; /* of 64-bit keys to 32-bit numbers */
@@ -133,10 +148,10 @@ int nf_forest_init(struct nf_forest *forest);
 void nf_forest_release(struct nf_forest *forest);
 /*
  * From now on @rule decides for the keys from @from to @to, of @levels nibbles, and for the groups
- * of users below them, NULL: any; unless one before it does.
+ * below them, as those of struct nf_statement; unless one before it does.
  */
 uint32_t nf_tree_put(struct nf_forest *forest, uint32_t tree, int levels, uint32_t from,
-		     uint32_t to, uint32_t rule, const struct nf_list *groups);
+		     uint32_t to, uint32_t rule, struct nf_list *const *groups);
 /* The result of applying @rule to @tree, if it is known: 0 and *ret. */
 bool nf_tree_known(struct nf_forest *forest, uint32_t tree, uint32_t rule, uint32_t *ret);
 void nf_tree_know(struct nf_forest *forest, uint32_t tree, uint32_t rule, uint32_t result);
@@ -152,16 +167,24 @@ struct nf_output {
 /* Offset of @size zeroed bytes, aligned to @align; 0 on failure. */
 uint32_t nf_output_room(struct nf_output *output, size_t size, size_t align);
 void nf_output_put(struct nf_output *output, uint32_t at, const void *bytes, size_t size);
-/* Its entry; @levels: nibbles of the keys, without the groups of users below. */
+/* Its entry; @levels: nibbles of the keys, without the groups below. */
 uint32_t nf_output_tree(struct nf_output *output, struct nf_forest *forest, uint32_t tree,
 			int levels);
 
-/*
- * nf_users.c: give each statement with uids its groups; *ret: the users in their order, NULL if
- * there is no such statement. -EOVERFLOW: too many groups.
- */
-int nf_users_group(struct nf_statement *all, size_t nr, struct nf_users **ret, size_t *ret_nr);
-void nf_users_release(struct nf_statement *all, size_t nr);
+/* nf_groups.c: from which uid, or number of an interface, on they are in which group */
+struct nf_groups {
+	struct nf_users *first; /* NULL: no statement has any */
+	size_t nr;
+};
+
+/* Give each statement with uids, or interfaces, its groups. -EOVERFLOW: too many. */
+int nf_groups_make(struct nf_statement *all, size_t nr, enum nf_grouped what,
+		   struct nf_groups *ret);
+void nf_groups_release(struct nf_statement *all, size_t nr);
+void nf_output_users(struct nf_output *output, const struct nf_groups *groups,
+		     struct nf_header *header);
+void nf_output_ifaces(struct nf_output *output, const struct nf_rules *rules,
+		      const struct nf_groups *groups, struct nf_header *header);
 
 /* nf_trie.c */
 struct nf_pair {

@@ -48,8 +48,9 @@ static uint32_t rule_at(const struct nf_output *output, uint32_t rule)
 	return output->rules + rule * sizeof(struct nf_rule);
 }
 
-/* Below here are users only. */
-#define USERS NF_USER_LEVELS
+/* With so many levels left, they are of groups only; then of those of interfaces. */
+#define GROUPS (NF_GROUPED * NF_GROUP_LEVELS)
+#define IFACES NF_GROUP_LEVELS
 
 static uint32_t put_tree(struct nf_output *output, struct nf_forest *forest, uint32_t tree,
 			 int levels);
@@ -71,11 +72,11 @@ static bool add_parts(struct nf_output *output, struct nf_forest *forest, uint32
 	bool fits = true, is_one = false;
 	uint32_t i, entry;
 
-	for (; levels > USERS && !(tree & NF_RULE) && is_same(&forest->nodes[tree]); levels--) {
+	for (; levels > GROUPS && !(tree & NF_RULE) && is_same(&forest->nodes[tree]); levels--) {
 		tree = forest->nodes[tree].entries[0];
 		is_one = true;
 	}
-	if (tree & NF_RULE || levels == USERS) {
+	if (tree & NF_RULE || levels == GROUPS) {
 		entry = put_tree(output, forest, tree, levels);
 		if (*nr && parts->entries[*nr - 1] == entry)
 			return true;
@@ -90,14 +91,14 @@ static bool add_parts(struct nf_output *output, struct nf_forest *forest, uint32
 		return false;
 	for (i = 0; fits && i < 16; i++)
 		fits = add_parts(output, forest, forest->nodes[tree].entries[i], levels - 1,
-				 from + (i << 4 * (levels - 1 - USERS)), parts, nr);
+				 from + (i << 4 * (levels - 1 - GROUPS)), parts, nr);
 	return fits;
 }
 
 static uint32_t put_parts(struct nf_output *output, struct nf_forest *forest, uint32_t tree,
 			  int levels)
 {
-	struct nf_parts parts = { .mask = (1u << 4 * (levels - USERS)) - 1 };
+	struct nf_parts parts = { .mask = (1u << 4 * (levels - GROUPS)) - 1 };
 	uint32_t at;
 	int nr = 0;
 
@@ -122,6 +123,28 @@ static uint32_t put_ways(struct nf_output *output, struct nf_forest *forest, uin
 	return at;
 }
 
+/* Who the user is does not matter there: no step for it. 0: it does. */
+static uint32_t put_for_all(struct nf_output *output, struct nf_forest *forest, uint32_t tree,
+			    int levels)
+{
+	for (; levels > IFACES && !(tree & NF_RULE); levels--) {
+		if (!is_same(&forest->nodes[tree]))
+			return 0;
+		tree = forest->nodes[tree].entries[0];
+	}
+	return put_tree(output, forest, tree, levels);
+}
+
+static uint32_t put_by_iface(struct nf_output *output, struct nf_forest *forest, uint32_t tree)
+{
+	struct nf_rule record = { .verdict = EPERM | NF_BY_IFACE,
+				  .tree = put_ways(output, forest, tree, IFACES) };
+	uint32_t at = nf_output_room(output, sizeof(record), sizeof(record));
+
+	nf_output_put(output, at, &record, sizeof(record));
+	return NF_RULE | at;
+}
+
 static uint32_t put_tree(struct nf_output *output, struct nf_forest *forest, uint32_t tree,
 			 int levels)
 {
@@ -130,7 +153,11 @@ static uint32_t put_tree(struct nf_output *output, struct nf_forest *forest, uin
 	if (tree & NF_RULE)
 		return NF_RULE | rule_at(output, tree & ~NF_RULE);
 	at = &forest->nodes[tree].at[levels];
-	if (!*at && levels > USERS)
+	if (!*at && levels == IFACES)
+		*at = put_by_iface(output, forest, tree);
+	if (!*at && levels > IFACES && levels <= GROUPS)
+		*at = put_for_all(output, forest, tree, levels);
+	if (!*at && levels > GROUPS)
 		*at = put_parts(output, forest, tree, levels);
 	if (!*at)
 		*at = put_ways(output, forest, tree, levels);
@@ -140,15 +167,14 @@ static uint32_t put_tree(struct nf_output *output, struct nf_forest *forest, uin
 uint32_t nf_output_tree(struct nf_output *output, struct nf_forest *forest, uint32_t tree,
 			int levels)
 {
-	return put_tree(output, forest, tree, levels + USERS);
+	return put_tree(output, forest, tree, levels + GROUPS);
 }
 
 struct compiler {
 	const struct nf_rules *rules;
 	struct nf_statement *all; /* those that decide, in their order, and what nobody wrote */
 	size_t nr;
-	struct nf_users *users; /* NULL: it depends on none */
-	size_t nr_users;
+	struct nf_groups groups[NF_GROUPED];
 	struct nf_forest forest;
 	struct nf_output output;
 };
@@ -418,27 +444,6 @@ static void put_create_tree(struct compiler *compiler, struct nf_header *header)
 						NF_CREATE_LEVELS);
 }
 
-/* They are filled up to twice a power of two, by what no uid gets to. */
-static void put_users(struct compiler *compiler, struct nf_header *header)
-{
-	struct nf_output *output = &compiler->output;
-	uint32_t half = 1, i, at;
-	struct nf_users users;
-
-	if (!compiler->users)
-		return;
-	while (half * 2 < compiler->nr_users)
-		half *= 2;
-	header->users_half = half;
-	header->users = nf_output_room(output, 2 * half * sizeof(users), sizeof(users));
-	for (i = 0; i < 2 * half; i++) {
-		at = header->users + i * sizeof(users);
-		users = i < compiler->nr_users ? compiler->users[i]
-					       : (struct nf_users){ .from = UINT32_MAX };
-		nf_output_put(output, at, &users, sizeof(users));
-	}
-}
-
 static size_t size_for(size_t used)
 {
 	static const int shifts[] = { CM_RULESET_0, CM_RULESET_1, CM_RULESET_2, CM_RULESET_3 };
@@ -456,7 +461,8 @@ static int emit(struct compiler *compiler, void **ret, size_t *ret_size)
 
 	nf_output_room(output, sizeof(header), 1);
 	put_records(compiler, &header);
-	put_users(compiler, &header);
+	nf_output_users(output, &compiler->groups[NF_USERS], &header);
+	nf_output_ifaces(output, compiler->rules, &compiler->groups[NF_IFACES], &header);
 	put_create_tree(compiler, &header);
 	put_tries(compiler, &header);
 	header.text_len = compiler->rules->size;
@@ -478,24 +484,26 @@ int cm_nf_compile(const struct nf_rules *rules, void **ret, size_t *ret_size, ch
 		  size_t error_size)
 {
 	struct compiler compiler = { .rules = rules };
-	int err = nf_forest_init(&compiler.forest);
+	int err = nf_forest_init(&compiler.forest), what;
 
 	if (!err)
 		err = order(&compiler);
-	if (!err)
-		err = nf_users_group(compiler.all, compiler.nr, &compiler.users,
-				     &compiler.nr_users);
+	for (what = 0; !err && what < NF_GROUPED; what++)
+		err = nf_groups_make(compiler.all, compiler.nr, what, &compiler.groups[what]);
 	if (!err)
 		err = emit(&compiler, ret, ret_size);
 	nf_forest_release(&compiler.forest);
 	free(compiler.output.bytes);
 	if (compiler.all)
-		nf_users_release(compiler.all, compiler.nr);
-	free(compiler.users);
+		nf_groups_release(compiler.all, compiler.nr);
+	for (what = 0; what < NF_GROUPED; what++)
+		free(compiler.groups[what].first);
 	free(compiler.all);
 	if (err == -EOVERFLOW)
 		snprintf(error, error_size,
-			 "the rules tell more than %u groups of users apart: have fewer, by sets",
+			 "the rules tell more than %u groups of users, or of interfaces, apart: "
+			 "have "
+			 "fewer, by sets",
 			 NF_GROUPS_MAX);
 	else if (err == -E2BIG)
 		snprintf(error, error_size,

@@ -52,7 +52,7 @@ static void nf_yyerror(const struct nf_place *place, void *scanner, struct nf_pa
 %token END 0 "the end of the file" END_OF_LINE "the end of the line"
 %token SET "set" CREATE "create" DENY "deny" POLICY "policy" ACCEPT "accept" DROP "drop"
 %token ERRNO "errno" LOG "log" COUNT "count" TO "to" FROM "from" ON "on" PORT "port"
-%token UID "uid" FAMILY "family" TYPE "type" PROTOCOL "protocol"
+%token UID "uid" IFACE "iface" FAMILY "family" TYPE "type" PROTOCOL "protocol"
 %token REMAP "remap" SHOW "show" REAL "real"
 %token LIMIT "limit" CONNECTIONS "connections" PER "per"
 %token <number> EGRESS "egress" INGRESS "ingress" LOCAL "bind or listen"
@@ -60,7 +60,7 @@ static void nf_yyerror(const struct nf_place *place, void *scanner, struct nf_pa
 
 %type <number> direction show
 %type <word> word name
-%type <list> addresses ports uids items users
+%type <list> addresses ports uids items users ifaces interfaces
 %type <tail> tail notes verdict
 
 %initial-action { @$ = (struct nf_place){ 1, 1, 0, 0 }; }
@@ -73,6 +73,7 @@ line: %empty | statement { nf_statement_end(parser, &@1); } ;
 
 statement:
   SET name '{' items '}'	{ MUST(nf_set_add(parser, &@2, $2, $4) && nf_set_statement(parser)); }
+| SET name IFACE '{' interfaces '}'	{ MUST(nf_set_add(parser, &@2, $2, $5) && nf_set_statement(parser)); }
 | direction POLICY tail		{ MUST(nf_policy(parser, &@1, $1, &@3, &$3)); }
 | CREATE POLICY tail		{ MUST(nf_policy(parser, &@1, NF_CREATE, &@3, &$3)); }
 | rule matches tail		{ MUST(nf_rule_end(parser, &@3, &$3)); }
@@ -95,6 +96,7 @@ match:
 | ON addresses			{ MUST(nf_match_address(parser, &@1, NF_ON, $2)); }
 | port ports			{ MUST(nf_match_port(parser, &@1, $2)); }
 | UID uids			{ MUST(nf_match_uid(parser, &@1, $2)); }
+| IFACE ifaces			{ MUST(nf_match_iface(parser, &@1, $2)); }
 ;
 
 create_matches: %empty | create_matches create_match ;
@@ -114,6 +116,17 @@ ports: items			{ MUST(nf_is_ports(parser, &@1, $1)); $$ = $1; }
 ;
 uids: users			{ MUST(nf_is_uids(parser, &@1, $1)); $$ = $1; }
 | '{' users '}'			{ MUST(nf_is_uids(parser, &@2, $2)); $$ = $2; }
+;
+
+ifaces: interfaces | '{' interfaces '}' { $$ = $2; } ;
+
+interfaces:
+  word				{ MUST($$ = nf_ifaces_new(parser));
+				  MUST(nf_list_add_iface(parser, &@1, $$, $1)); }
+| SET_NAME			{ MUST($$ = nf_ifaces_new(parser));
+				  MUST(nf_list_add_set(parser, &@1, $$, $1)); }
+| interfaces ',' word		{ $$ = $1; MUST(nf_list_add_iface(parser, &@3, $$, $3)); }
+| interfaces ',' SET_NAME	{ $$ = $1; MUST(nf_list_add_set(parser, &@3, $$, $3)); }
 ;
 
 users:

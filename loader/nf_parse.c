@@ -132,7 +132,7 @@ struct nf_list *nf_list_new(struct nf_parser *parser)
 }
 
 /* Room for one more behind @nr elements: doubled each time. */
-static bool grow(struct nf_parser *parser, void *array, size_t nr, size_t size)
+bool nf_list_grow(struct nf_parser *parser, void *array, size_t nr, size_t size)
 {
 	void **at = array, *more;
 
@@ -150,15 +150,15 @@ static bool grow(struct nf_parser *parser, void *array, size_t nr, size_t size)
 static bool add_prefix(struct nf_parser *parser, struct nf_list *list,
 		       const struct nf_prefix *prefix)
 {
-	if (!grow(parser, &list->prefixes, list->nr_prefixes, sizeof(*prefix)))
+	if (!nf_list_grow(parser, &list->prefixes, list->nr_prefixes, sizeof(*prefix)))
 		return false;
 	list->prefixes[list->nr_prefixes++] = *prefix;
 	return true;
 }
 
-static bool add_numbers(struct nf_parser *parser, struct nf_list *list, struct nf_range range)
+bool nf_list_add_numbers(struct nf_parser *parser, struct nf_list *list, struct nf_range range)
 {
-	if (!grow(parser, &list->numbers, list->nr_numbers, sizeof(range)))
+	if (!nf_list_grow(parser, &list->numbers, list->nr_numbers, sizeof(range)))
 		return false;
 	list->numbers[list->nr_numbers++] = range;
 	return true;
@@ -209,7 +209,7 @@ bool nf_list_add(struct nf_parser *parser, const struct nf_place *place, struct 
 			return nf_refuse(parser, place, "is a port among addresses: make two sets");
 		if (range.to > UINT16_MAX && !list->no_port.line)
 			list->no_port = *place;
-		return add_numbers(parser, list, range);
+		return nf_list_add_numbers(parser, list, range);
 	}
 	if (parser->wants_ports)
 		return nf_refuse(parser, place, "%s",
@@ -243,7 +243,7 @@ bool nf_list_add_uid(struct nf_parser *parser, const struct nf_place *place, str
 				 "1000 or 1000-1999",
 				 NF_UID_MAX);
 	}
-	return add_numbers(parser, list, range);
+	return nf_list_add_numbers(parser, list, range);
 }
 
 bool nf_list_add_set(struct nf_parser *parser, const struct nf_place *place, struct nf_list *list,
@@ -257,15 +257,21 @@ bool nf_list_add_set(struct nf_parser *parser, const struct nf_place *place, str
 			set = parser->rules->sets[i].list;
 	if (!set)
 		return nf_refuse(parser, place,
-				 "is no set so far: write \"set %.*s { ... }\" above", TOKEN_SHOWN,
-				 name);
+				 "is no set so far: write \"set %.*s %s{ ... }\" above",
+				 TOKEN_SHOWN, name, list->is_ifaces ? "iface " : "");
+	if (set->is_ifaces != list->is_ifaces)
+		return nf_refuse(parser, place, "%s",
+				 set->is_ifaces
+					 ? "is a set of interfaces: it goes behind \"iface\""
+					 : "is no set of interfaces: write \"iface\" in front "
+					   "of its brace");
 	if ((set->nr_prefixes && list->nr_numbers) || (set->nr_numbers && list->nr_prefixes))
 		return nf_refuse(parser, place, "mixes addresses and ports: make two sets");
 	for (i = 0; i < set->nr_prefixes; i++)
 		if (!add_prefix(parser, list, &set->prefixes[i]))
 			return false;
 	for (i = 0; i < set->nr_numbers; i++)
-		if (!add_numbers(parser, list, set->numbers[i]))
+		if (!nf_list_add_numbers(parser, list, set->numbers[i]))
 			return false;
 	if (set->no_port.line && !list->no_port.line)
 		list->no_port = *place;
@@ -309,7 +315,7 @@ bool nf_set_add(struct nf_parser *parser, const struct nf_place *place, const ch
 	for (i = 0; i < rules->nr_sets; i++)
 		if (!strcmp(rules->sets[i].name, name))
 			return nf_refuse(parser, place, "is a set already: give another name");
-	if (!grow(parser, &rules->sets, rules->nr_sets, sizeof(*rules->sets)))
+	if (!nf_list_grow(parser, &rules->sets, rules->nr_sets, sizeof(*rules->sets)))
 		return false;
 	rules->sets[rules->nr_sets] = (struct nf_set){ strdup(name), list };
 	return rules->sets[rules->nr_sets++].name;
@@ -331,6 +337,7 @@ static void release(struct nf_rules *rules)
 	for (i = 0; i < rules->nr_sets; i++)
 		free(rules->sets[i].name);
 	free(rules->sets);
+	nf_ifaces_release(rules);
 	free(rules->statements);
 	free(rules);
 }

@@ -67,6 +67,7 @@ bool nf_match_address(struct nf_parser *parser, const struct nf_place *place, en
 		      struct nf_list *list);
 bool nf_match_port(struct nf_parser *parser, const struct nf_place *place, struct nf_list *list);
 bool nf_match_uid(struct nf_parser *parser, const struct nf_place *place, struct nf_list *list);
+bool nf_match_iface(struct nf_parser *parser, const struct nf_place *place, struct nf_list *list);
 bool nf_create_family(struct nf_parser *parser, const struct nf_place *place, const char *word);
 bool nf_create_type(struct nf_parser *parser, const struct nf_place *place, const char *word);
 bool nf_create_protocol(struct nf_parser *parser, const struct nf_place *place, const char *word);
@@ -86,6 +87,14 @@ bool nf_list_add(struct nf_parser *parser, const struct nf_place *place, struct 
 		 const char *word);
 bool nf_list_add_uid(struct nf_parser *parser, const struct nf_place *place, struct nf_list *list,
 		     const char *word);
+/* nf_iface.c */
+struct nf_list *nf_ifaces_new(struct nf_parser *parser);
+bool nf_list_add_iface(struct nf_parser *parser, const struct nf_place *place, struct nf_list *list,
+		       const char *word);
+void nf_ifaces_release(struct nf_rules *rules);
+
+bool nf_list_grow(struct nf_parser *parser, void *array, size_t nr, size_t size);
+bool nf_list_add_numbers(struct nf_parser *parser, struct nf_list *list, struct nf_range range);
 bool nf_list_add_set(struct nf_parser *parser, const struct nf_place *place, struct nf_list *list,
 		     const char *name);
 bool nf_is_addresses(struct nf_parser *parser, const struct nf_place *place,

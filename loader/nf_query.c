@@ -72,23 +72,47 @@ static int parse_address(const struct asked *asked, const char *word)
 	return 0;
 }
 
-/* "uid 1000", or nothing. */
-static int parse_uid(const struct asked *asked, const char *const *words)
+static int parse_uid(const struct asked *asked, const char *word)
 {
 	unsigned long uid;
 	char *end;
 
-	if (!words[0])
-		return 0;
-	if (strcmp(words[0], "uid"))
-		return refuse(asked, words[0], "is not asked: \"uid N\" may stand here");
-	if (!words[1] || words[2])
-		return refuse(asked, words[0], "needs one number");
-	uid = strtoul(words[1], &end, 10);
-	if (words[1][0] < '0' || words[1][0] > '9' || *end || uid > NF_UID_MAX)
-		return refuse(asked, words[1], "is no uid: write a number");
+	uid = strtoul(word, &end, 10);
+	if (word[0] < '0' || word[0] > '9' || *end || uid > NF_UID_MAX)
+		return refuse(asked, word, "is no uid: write a number");
 	asked->query->uid = uid;
 	return 0;
+}
+
+static int parse_iface(const struct asked *asked, const char *word)
+{
+	struct nf_iface_name name;
+	const char *wrong = cm_nf_iface(word, &name);
+
+	if (wrong)
+		return refuse(asked, word, wrong);
+	memcpy(asked->query->iface, &name, sizeof(name));
+	return 0;
+}
+
+/* "uid 1000", of ingress "iface eth0", both or nothing. */
+static int parse_rest(const struct asked *asked, const char *const *words)
+{
+	bool is_ingress = asked->query->kind == NF_INGRESS;
+	int err = 0;
+
+	for (; !err && words[0]; words += 2) {
+		if (strcmp(words[0], "uid") && !(is_ingress && !strcmp(words[0], "iface")))
+			return refuse(asked, words[0],
+				      is_ingress ? "is not asked: \"uid N\" and \"iface NAME\" may "
+						   "stand here"
+						 : "is not asked: \"uid N\" may stand here");
+		if (!words[1])
+			return refuse(asked, words[0], "needs a word behind it");
+		err = words[0][0] == 'u' ? parse_uid(asked, words[1])
+					 : parse_iface(asked, words[1]);
+	}
+	return err;
 }
 
 static int parse_create(const struct asked *asked, const char *const *words)
@@ -112,7 +136,7 @@ static int parse_create(const struct asked *asked, const char *const *words)
 	asked->query->family = family;
 	asked->query->type = type;
 	asked->query->protocol = protocol;
-	return parse_uid(asked, words + 3 + has_protocol);
+	return parse_rest(asked, words + 3 + has_protocol);
 }
 
 int cm_netfilter_query(const char *const *words, struct cm_netfilter_query *ret, char *error,
@@ -139,10 +163,10 @@ int cm_netfilter_query(const char *const *words, struct cm_netfilter_query *ret,
 	if (kind == NF_CREATE)
 		return parse_create(&asked, words);
 	if (!words[1] || !words[2])
-		return refuse(&asked, words[0], "needs PROTOCOL ADDRESS:PORT [uid N]");
+		return refuse(&asked, words[0], "needs PROTOCOL ADDRESS:PORT [uid N] [iface NAME]");
 	protocol = cm_nf_socket_protocol(words[1]);
 	if (protocol < 0)
 		return refuse(&asked, words[1], "is no protocol: tcp and udp are");
 	ret->protocol = protocol;
-	return parse_address(&asked, words[2]) ?: parse_uid(&asked, words + 3);
+	return parse_address(&asked, words[2]) ?: parse_rest(&asked, words + 3);
 }

@@ -237,9 +237,31 @@ bool nf_match_port(struct nf_parser *parser, const struct nf_place *place, struc
 
 bool nf_match_uid(struct nf_parser *parser, const struct nf_place *place, struct nf_list *list)
 {
-	if (last(parser)->uid)
+	if (last(parser)->of[NF_USERS])
 		return nf_refuse(parser, place, "is there already: put the uids in braces");
-	last(parser)->uid = list;
+	last(parser)->of[NF_USERS] = list;
+	return true;
+}
+
+/* Only what arrives has come by one. Elsewhere a rule could be gone round. */
+bool nf_match_iface(struct nf_parser *parser, const struct nf_place *place, struct nf_list *list)
+{
+	static const char *const unknown[] = {
+		[NF_EGRESS] =
+			"is not known to egress: the route is chosen later, and again while a "
+			"socket sends; match by \"to\"",
+		[NF_BIND] = "is not known to bind: a socket can be tied to one or set free later; "
+			    "write \"ingress iface\"",
+		[NF_LISTEN] = "is not known to listen: a socket can be tied to one or set free "
+			      "later; write \"ingress iface\"",
+	};
+	struct nf_statement *statement = last(parser);
+
+	if (statement->kind != NF_INGRESS)
+		return nf_refuse(parser, place, "%s", unknown[statement->kind]);
+	if (statement->of[NF_IFACES])
+		return nf_refuse(parser, place, "is there already: put the interfaces in braces");
+	statement->of[NF_IFACES] = list;
 	return true;
 }
 

@@ -253,46 +253,89 @@ static uint32_t way(const struct nf_forest *forest, uint32_t entry, int i)
 	return entry & NF_RULE ? entry : forest->nodes[entry].entries[i];
 }
 
-/* The same for the rule's groups only, which are below so many levels. */
-static uint32_t lower_for(struct nf_forest *forest, uint32_t entry, int levels, uint32_t rule,
-			  const struct nf_list *groups)
+/* A rule, and which groups are told apart below. */
+struct below {
+	uint32_t rule;
+	struct nf_list *const *groups; /* NULL: none */
+	int what;		       /* enum nf_grouped */
+};
+
+static uint32_t put(struct nf_forest *forest, uint32_t tree, int levels, uint32_t from, uint32_t to,
+		    const struct below *below);
+
+/* Those of one kind, and below them the next kind. */
+static uint32_t put_groups(struct nf_forest *forest, uint32_t tree, const struct below *below)
 {
-	uint64_t key = result_of(entry, rule, levels + 1);
-	uint32_t entries[16], result = entry;
+	static struct nf_range all = { 0, NF_GROUPS_MAX - 1 };
+	static const struct nf_list any = { .numbers = &all, .nr_numbers = 1 };
+	const struct nf_list *groups = below->groups[below->what];
+	struct below next = *below;
 	size_t i;
 
-	if (forest->error || most_of(forest, entry) <= rule || is_known(forest, key, &result))
+	groups = groups ? groups : &any;
+	next.what++;
+	for (i = 0; i < groups->nr_numbers; i++)
+		tree = put(forest, tree, NF_GROUP_LEVELS, groups->numbers[i].from,
+			   groups->numbers[i].to, &next);
+	return tree;
+}
+
+/* As lower(), for the rule's groups only, which are below so many levels. */
+static uint32_t lower_for(struct nf_forest *forest, uint32_t entry, int levels,
+			  const struct below *below)
+{
+	uint64_t key = result_of(entry, below->rule, below->what * 16 + levels + 1);
+	uint32_t entries[16], result = entry;
+	int i;
+
+	if (forest->error || most_of(forest, entry) <= below->rule ||
+	    is_known(forest, key, &result))
 		return result;
-	result = entry;
-	for (i = 0; !levels && i < groups->nr_numbers; i++)
-		result = nf_tree_put(forest, result, NF_USER_LEVELS, groups->numbers[i].from,
-				     groups->numbers[i].to, rule, NULL);
 	if (levels) {
 		for (i = 0; i < 16; i++)
-			entries[i] =
-				lower_for(forest, way(forest, entry, i), levels - 1, rule, groups);
+			entries[i] = lower_for(forest, way(forest, entry, i), levels - 1, below);
 		result = node_of(forest, entries);
+	} else {
+		result = put_groups(forest, entry, below);
 	}
 	know(forest, key, result);
 	return result;
 }
 
-uint32_t nf_tree_put(struct nf_forest *forest, uint32_t tree, int levels, uint32_t from,
-		     uint32_t to, uint32_t rule, const struct nf_list *groups)
+static bool has_groups(const struct below *below)
+{
+	int what;
+
+	for (what = below->what; below->groups && what < NF_GROUPED; what++)
+		if (below->groups[what])
+			return true;
+	return false;
+}
+
+static uint32_t put(struct nf_forest *forest, uint32_t tree, int levels, uint32_t from, uint32_t to,
+		    const struct below *below)
 {
 	uint32_t entries[16], part = levels ? 1u << 4 * (levels - 1) : 0, i, first, last;
 
-	if (forest->error || most_of(forest, tree) <= rule)
+	if (forest->error || most_of(forest, tree) <= below->rule)
 		return tree;
 	if (!levels || (!from && to == part * 16 - 1))
-		return groups ? lower_for(forest, tree, levels, rule, groups)
-			      : lower(forest, tree, rule);
+		return has_groups(below) ? lower_for(forest, tree, levels, below)
+					 : lower(forest, tree, below->rule);
 	for (i = 0; i < 16; i++)
 		entries[i] = way(forest, tree, i);
 	for (i = from / part; i <= to / part; i++) {
 		first = i == from / part ? from % part : 0;
 		last = i == to / part ? to % part : part - 1;
-		entries[i] = nf_tree_put(forest, entries[i], levels - 1, first, last, rule, groups);
+		entries[i] = put(forest, entries[i], levels - 1, first, last, below);
 	}
 	return node_of(forest, entries);
+}
+
+uint32_t nf_tree_put(struct nf_forest *forest, uint32_t tree, int levels, uint32_t from,
+		     uint32_t to, uint32_t rule, struct nf_list *const *groups)
+{
+	const struct below below = { .rule = rule, .groups = groups };
+
+	return put(forest, tree, levels, from, to, &below);
 }

@@ -85,7 +85,7 @@ static __always_inline struct wire wire_of(const struct nf_query *query)
 }
 
 /* ask(), and what becomes of it, with the address and the port as fields of the event. */
-#define ADDRESS_VERDICT(STEP, ACTION, DENY)                                                        \
+#define ADDRESS_VERDICT(STEP, CTX, ACTION, DENY)                                                   \
 	({                                                                                         \
 		struct wire wire_;                                                                 \
 		long address_verdict_;                                                             \
@@ -94,12 +94,12 @@ static __always_inline struct wire wire_of(const struct nf_query *query)
 			address_verdict_ = cm_allow();                                             \
 		} else if ((STEP)->query.place & 1) {                                              \
 			wire_ = wire_of(&(STEP)->query);                                           \
-			address_verdict_ = VERDICT(STEP, ACTION, DENY, cm_ipv6("address", &wire_), \
-						   PORT_FIELD(STEP));                              \
+			address_verdict_ = VERDICT(STEP, CTX, ACTION, DENY,                        \
+						   cm_ipv6("address", &wire_), PORT_FIELD(STEP));  \
 		} else {                                                                           \
 			address_verdict_ =                                                         \
-				VERDICT(STEP, ACTION, DENY, cm_ipv4("address", IPV4_OF(STEP)),     \
-					PORT_FIELD(STEP));                                         \
+				VERDICT(STEP, CTX, ACTION, DENY,                                   \
+					cm_ipv4("address", IPV4_OF(STEP)), PORT_FIELD(STEP));      \
 		}                                                                                  \
 		address_verdict_;                                                                  \
 	})
@@ -175,7 +175,7 @@ static __always_inline bool set_not_mapped(struct nf_query *query, __be64 high, 
 		SET(&step.query, ADDRESS);                                                         \
 		step.query.uid = cm_own_uid();                                                     \
 		EXCHANGE(ADDRESS, &step);                                                          \
-		return ADDRESS_VERDICT(&step, ACTION, cm_deny_for);                                \
+		return ADDRESS_VERDICT(&step, NULL, ACTION, cm_deny_for);                          \
 	}
 
 #define EGRESS_IPV4(PLACE, ADDRESS, ACTION, EXCHANGE)                                              \

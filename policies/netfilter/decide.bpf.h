@@ -10,7 +10,8 @@
 
 #include "ruleset.h"
 
-#define NF_BROKEN (1u << 30) /* of a verdict: the kernel's data is, so it is refused */
+#define NF_BROKEN    (1u << 30) /* of a verdict: the kernel's data is, so it is refused */
+#define NF_UNDECIDED (NF_BROKEN | NF_BY_IFACE)
 
 /* Scopes within each other; deeper ones refuse. */
 #define LEVELS 64
@@ -61,11 +62,13 @@ static __always_inline bool is_last(const struct step *step)
 		if (!bytes)                                                                        \
 			return false;                                                              \
 		by = nf_find(bytes, 1ull << CM_RULESET_##N, &step->query);                         \
+		if (iface)                                                                         \
+			by = nf_find_by_iface(bytes, 1ull << CM_RULESET_##N, by, iface);           \
 		rule = bytes + by;                                                                 \
 		break
 
-/* The rule that decides in the scope of that row. */
-static __always_inline bool find(struct step *step, __u32 row)
+/* The rule that decides in the scope of that row; @iface: NULL, NF_BY_IFACE is one then. */
+static __always_inline bool find(struct step *step, __u32 row, const struct nf_iface_name *iface)
 {
 	struct nf_rule *rule;
 	void *bytes;
@@ -90,18 +93,12 @@ static __always_inline bool find(struct step *step, __u32 row)
 	return true;
 }
 
-/*
- * Ask the scope of step->row. False: it accepts, there is none above it, and nothing is to be told.
- * Not static: see cm_forget().
- */
-__noinline int ask(struct step *step)
+/* @iface: as that of find() */
+static __always_inline int ask_with(struct step *step, const struct nf_iface_name *iface)
 {
 	struct cm_level level;
-	__u32 row;
+	__u32 row = step->row;
 
-	if (!step)
-		return 1;
-	row = step->row;
 	step->verdict = 0;
 	step->by = 0;
 	step->mode = CM_ENFORCE;
@@ -109,13 +106,22 @@ __noinline int ask(struct step *step)
 		goto broken;
 	step->above = level.above;
 	step->mode = level.mode;
-	if ((row || cm_system_in_force()) && !find(step, row))
+	if ((row || cm_system_in_force()) && !find(step, row, iface))
 		goto broken;
 	return step->verdict & (NF_ERRNO | NF_LOG) || !is_last(step);
 broken:
 	step->verdict = EPERM | NF_BROKEN;
 	step->mode = CM_ENFORCE;
 	return 1;
+}
+
+/*
+ * Ask the scope of step->row. False: it accepts, there is none above it, and nothing is to be told.
+ * Not static: see cm_forget().
+ */
+__noinline int ask(struct step *step)
+{
+	return step ? ask_with(step, NULL) : 1;
 }
 
 /* Does this scope's rule change the port? A permissive one changes nothing. */
@@ -185,7 +191,7 @@ static __always_inline void note(struct decision *decision)
 			decision->remap = found.verdict;
 			remap(step);
 		}
-	} else if (step->mode == CM_ENFORCE) {
+	} else if (step->mode == CM_ENFORCE || found.verdict & NF_BY_IFACE) { /* go no further */
 		decision->denied = found;
 	} else if (!decision->would_deny.verdict) {
 		decision->would_deny = found;
@@ -227,7 +233,7 @@ static __always_inline const struct finding *objection(const struct decision *de
 
 static __always_inline const char *reason_of(const struct finding *found)
 {
-	return found->verdict & NF_BROKEN     ? "broken"
+	return found->verdict & NF_UNDECIDED  ? "broken"
 	       : found->verdict & NF_IMPLICIT ? "goes-around"
 	       : found->verdict & NF_POLICY   ? "policy"
 					      : "rule";
@@ -235,10 +241,11 @@ static __always_inline const char *reason_of(const struct finding *found)
 
 /*
  * The verdict of a rule of the SDK's, after the first step, and its event.
+ * @CTX: the hook's, where a packet leads to it; NULL: no rule asks for the interface
  * @DENY: cm_deny_for, or another word of that form
  * further arguments: fields of the event
  */
-#define VERDICT(STEP, ACTION, DENY, FIELDS...)                                                     \
+#define VERDICT(STEP, CTX, ACTION, DENY, FIELDS...)                                                \
 	({                                                                                         \
 		struct decision decision_ = { .step = *(STEP) };                                   \
 		const struct finding *found_;                                                      \
@@ -246,8 +253,13 @@ static __always_inline const char *reason_of(const struct finding *found)
                                                                                                    \
 		decide(&decision_);                                                                \
 		found_ = objection(&decision_);                                                    \
-		if (found_->verdict & NF_BROKEN)                                                   \
-			cm_count_in(cm_here, CM_COUNT_ERROR);                                      \
+		if (found_->verdict & NF_UNDECIDED) {                                              \
+			if (CTX)                                                                   \
+				decide_by_packet(&decision_, CTX);                                 \
+			found_ = objection(&decision_);                                            \
+			if (found_->verdict & NF_UNDECIDED)                                        \
+				cm_count_in(cm_here, CM_COUNT_ERROR);                              \
+		}                                                                                  \
 		if (found_->verdict) {                                                             \
 			struct cm_value value_ = { decision_.denied.verdict != 0, 1 };             \
                                                                                                    \

@@ -21,6 +21,7 @@
 CM_PACK("netfilter", .question = "Who may talk to whom?");
 
 #include "decide.bpf.h"
+#include "iface.bpf.h"
 #include "address.bpf.h"
 #include "remap.bpf.h"
 
@@ -37,7 +38,7 @@ CM_HOOK(socket_bind, struct socket *sock, struct sockaddr *address, int length)
 	if (!sk || !is_asked(&step.row) || !read_address(sk, address, length, &step.query))
 		return CM_ALLOW;
 	step.query.uid = cm_own_uid();
-	return ADDRESS_VERDICT(&step, "socket.bind", cm_deny_for);
+	return ADDRESS_VERDICT(&step, NULL, "socket.bind", cm_deny_for);
 }
 
 CM_ON_REQUEST(bind4);
@@ -84,7 +85,7 @@ CM_HOOK(socket_listen, struct socket *sock, int backlog)
 	if (!sk || !is_asked(&step.row) || !read_own_address(sk, &step.query))
 		return CM_ALLOW;
 	step.query.uid = cm_own_uid();
-	return ADDRESS_VERDICT(&step, "socket.listen", cm_deny_for);
+	return ADDRESS_VERDICT(&step, NULL, "socket.listen", cm_deny_for);
 }
 
 CM_HOOK(socket_create, int family, int type, int protocol, int kern)
@@ -97,7 +98,7 @@ CM_HOOK(socket_create, int family, int type, int protocol, int kern)
 	step.query.uid = cm_own_uid();
 	if (!ask(&step))
 		return cm_allow();
-	return VERDICT(&step, "socket.create", cm_deny_for, cm_u64("family", family),
+	return VERDICT(&step, NULL, "socket.create", cm_deny_for, cm_u64("family", family),
 		       cm_u64("type", type), cm_u64("protocol", protocol));
 }
 
@@ -112,7 +113,7 @@ CM_HOOK(inet_conn_request, const struct sock *sk, struct sk_buff *skb, struct re
 	step.query.key = NF_KEY(NF_TCP, req->__req_common.skc_num);
 	set_in6(&step.query, &req->__req_common.skc_v6_daddr);
 #define DENY(ARGS...) cm_packet_deny_for(sk, ##ARGS)
-	return ADDRESS_VERDICT(&step, "socket.accept", DENY);
+	return ADDRESS_VERDICT(&step, ctx, "socket.accept", DENY);
 }
 
 #include "packet.bpf.h"
@@ -122,6 +123,7 @@ SEC("syscall")
 int netfilter_test(struct nf_test *test)
 {
 	struct decision decision = { .step.row = test->row };
+	const struct nf_iface_name iface = test->iface;
 	struct nf_query *query = &decision.step.query;
 	const struct finding *found;
 
@@ -138,6 +140,8 @@ int netfilter_test(struct nf_test *test)
 		exchange(&decision.step);
 	ask(&decision.step);
 	decide(&decision);
+	if (iface.words[0])
+		decide_by_iface(&decision, &iface);
 	found = objection(&decision)->verdict ? objection(&decision) : &decision.accepted;
 	test->is_denied = decision.denied.verdict != 0;
 	test->verdict = found->verdict;

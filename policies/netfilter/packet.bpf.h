@@ -89,7 +89,7 @@ CM_HOOK_FULL(socket_sock_rcv_skb, struct sock *sk, struct sk_buff *skb)
 	step.query.key = NF_KEY(protocol, port);
 	step.query.uid = cm_sock_uid(sk);
 #define DENY_PACKET(ARGS...) cm_packet_deny_for(sk, ##ARGS)
-	return ADDRESS_VERDICT(&step, "socket.receive", DENY_PACKET);
+	return ADDRESS_VERDICT(&step, ctx, "socket.receive", DENY_PACKET);
 }
 
 #endif /* PACKET_BPF_H */

@@ -12,14 +12,16 @@
  *	tree	protocol and port -> the first rule that matches; 16 ways at each step, until what
  *		is left has so few parts that they are told by comparing. Equal subtrees are there
  *		once. Where it depends on the user as well, the tree goes on by the number of a
- *		group of users, which is looked up only there.
+ *		group of users, which is looked up only there. Where it depends on the interface, it
+ *		ends with a record that is no rule, NF_BY_IFACE, and refers to a tree of groups of
+ *		interfaces: nf_find_by_iface() goes on there.
  */
 #ifndef NF_RULESET_H
 #define NF_RULESET_H
 
 #include "abi.h"
 
-#define NF_LAYOUT 0x4e460003 /* "NF", version */
+#define NF_LAYOUT 0x4e460004 /* "NF", version */
 
 enum nf_kind {
 	NF_EGRESS = 0,
@@ -74,8 +76,8 @@ enum nf_protocol {
 #define NF_CREATE_KEY(FAMILY, TYPE, PROTOCOL)                                                      \
 	(((__u32)(FAMILY)&0xff) << 20 | ((__u32)(TYPE)&0xf) << 16 | ((__u32)(PROTOCOL)&0xffff))
 #define NF_CREATE_LEVELS 7
-#define NF_USER_LEVELS	 3 /* below those: the group of users */
-#define NF_GROUPS_MAX	 (1u << 4 * NF_USER_LEVELS)
+#define NF_GROUP_LEVELS	 3 /* below those: the group of users, then that of interfaces */
+#define NF_GROUPS_MAX	 (1u << 4 * NF_GROUP_LEVELS)
 
 /*
  * Entry of a trie: of a node, which has 2^n more of them, or of a leaf, the offset of its struct
@@ -121,6 +123,21 @@ struct nf_users {
 };
 #define NF_USERS_SHIFT_MAX 23 /* 2^n of them fill the largest ruleset */
 
+/* A network interface's, zeros behind it. */
+#define NF_IFACE_LEN 16
+struct nf_iface_name {
+	__u64 words[2];
+};
+
+/* Sorted by mark, see nf_iface_mark(); the first has no name, and the group of all others. */
+struct nf_iface {
+	__u64 mark;
+	struct nf_iface_name name;
+	__u32 group;
+	__u32 unused;
+};
+#define NF_IFACES_SHIFT_MAX 21 /* 2^n of them fill the largest ruleset */
+
 #define NF_ERRNO    0xfff      /* 0: accept */
 #define NF_COUNT    (1u << 16) /* what it decides is counted */
 #define NF_LOG	    (1u << 17) /* an event also where it accepts */
@@ -130,12 +147,16 @@ struct nf_users {
 #define NF_REMAP    (1u << 21) /* of bind: accepts, on another port */
 #define NF_REAL	    (1u << 22) /* ... which the program is shown */
 #define NF_OWN	    (1u << 23) /* ... at addresses that are named one by one: own ones */
+#define NF_BY_IFACE (1u << 24) /* no rule: the interface decides */
 
 struct nf_rule {
 	__u32 verdict;
 	__u32 line;
 	__u64 count;
-	__u32 text; /* its statement, within the text */
+	union {
+		__u32 text; /* its statement, within the text */
+		__u32 tree; /* of NF_BY_IFACE, for the interface's group */
+	};
 	__u32 text_len;
 	__u32 limit; /* enum nf_limit and one more; 0: it is none */
 	__u16 remap; /* is added to the port, modulo 65536 */
@@ -155,6 +176,8 @@ struct nf_header {
 	__u32 has;	      /* NF_HAS_ constants */
 	__u32 users;	      /* struct nf_users, in their order; 0: it depends on none */
 	__u32 users_half;     /* the power of two below their number */
+	__u32 ifaces;	      /* struct nf_iface, likewise */
+	__u32 ifaces_half;
 	__u64 tries[NF_PLACES];
 };
 
@@ -162,7 +185,8 @@ CM_ASSERT(sizeof(struct nf_leaf) == 64, "nf_leaf: offsets are masked");
 CM_ASSERT(sizeof(struct nf_parts) == 64, "nf_parts: offsets are masked");
 CM_ASSERT(sizeof(struct nf_rule) == 32, "nf_rule: offsets are masked");
 CM_ASSERT(sizeof(struct nf_users) == 8, "nf_users: offsets are masked");
-CM_ASSERT(sizeof(struct nf_header) == 104, "nf_header layout");
+CM_ASSERT(sizeof(struct nf_iface) == 32, "nf_iface: offsets are masked");
+CM_ASSERT(sizeof(struct nf_header) == 112, "nf_header layout");
 
 /* Section ".bss.nf_remaps": where there are rules with NF_REMAP. */
 struct nf_remaps {
@@ -190,9 +214,10 @@ struct nf_test {
 	__u32 by; /* offset of the rule in that scope's ruleset; 0: none has rules */
 	__u32 uid;
 	__u32 unused;
+	struct nf_iface_name iface; /* of ingress; zeros: not told */
 };
 
-CM_ASSERT(sizeof(struct nf_test) == 64, "nf_test layout");
+CM_ASSERT(sizeof(struct nf_test) == 80, "nf_test layout");
 
 static inline __attribute__((always_inline)) __u32 nf_leading_zeros(__u64 word)
 {
@@ -362,6 +387,58 @@ static inline __attribute__((always_inline)) __u64 nf_find(const void *ruleset, 
 		entry = NF_STEP(ruleset, size, entry, group >> 4);
 		entry = NF_STEP(ruleset, size, entry, group);
 	}
+	return nf_bound(entry, size, sizeof(struct nf_rule));
+}
+
+/*
+ * One word of two, for a search that compares one. That of no name is 0; two that rules name have
+ * the same by chance once in 2^64.
+ */
+static inline __attribute__((always_inline)) __u64 nf_iface_mark(const struct nf_iface_name *name)
+{
+	__u64 mark = name->words[0] * 0x9e3779b97f4a7c15ull;
+
+	return (mark ^ mark >> 32 ^ name->words[1]) * 0xbf58476d1ce4e5b9ull;
+}
+
+/* The group of interfaces that the name is in; that of the others is 0. */
+static inline __attribute__((always_inline)) __u32
+nf_find_iface(const void *ruleset, const __u64 size, const struct nf_iface_name *name)
+{
+	const struct nf_header *header = ruleset;
+	const struct nf_iface *iface;
+	__u64 mark = nf_iface_mark(name);
+	__u64 at = header->ifaces;
+	__u32 half = header->ifaces_half;
+	int i;
+
+	for (i = 0; i < NF_IFACES_SHIFT_MAX && half; i++) {
+		iface = NF_AT(ruleset, at + half * sizeof(*iface), size, sizeof(*iface));
+		if (iface->mark <= mark)
+			at += half * sizeof(*iface);
+		half >>= 1;
+	}
+	iface = NF_AT(ruleset, at, size, sizeof(*iface));
+	if (iface->name.words[0] != name->words[0] || iface->name.words[1] != name->words[1])
+		return 0;
+	return iface->group;
+}
+
+/* nf_find_by_iface - what nf_find() has found, or the rule that decides for that interface */
+static inline __attribute__((always_inline)) __u64
+nf_find_by_iface(const void *ruleset, const __u64 size, __u64 found,
+		 const struct nf_iface_name *name)
+{
+	const struct nf_rule *rule = NF_AT(ruleset, found, size, sizeof(*rule));
+	__u32 entry, group;
+
+	if (!(rule->verdict & NF_BY_IFACE))
+		return found;
+	group = nf_find_iface(ruleset, size, name);
+	entry = rule->tree;
+	entry = NF_STEP(ruleset, size, entry, group >> 8);
+	entry = NF_STEP(ruleset, size, entry, group >> 4);
+	entry = NF_STEP(ruleset, size, entry, group);
 	return nf_bound(entry, size, sizeof(struct nf_rule));
 }
 

@@ -8,6 +8,8 @@
  *						sources it hears, in their order
  *	net-packets ping|raw SOURCE...		the same of answers to echo requests
  *	net-packets pinged SOURCE...		as ping, by a socket that is connected to the last
+ *	net-packets hear ADDRESS PORT LAST	says when it is ready, then the sources it hears, of
+ *						others' datagrams, LAST the last one
  *	net-packets ask ADDRESS PORT		an unconnected and then a connected socket ask who
  *						answers there: OK or silence, of each
  *	net-packets hold FILE [NUMBER] ADDRESS PORT
@@ -200,6 +202,15 @@ static void hold(const char *file, int number, const char *address, int port)
 	}
 }
 
+static void hear_others(const char *address, int port, const char *last)
+{
+	int fd = at(address, port, 0);
+
+	puts("ready");
+	fflush(stdout);
+	hear(fd, last, -1, 0);
+}
+
 static void answer(const char *address, int port)
 {
 	int fd = at(address, port, 0);
@@ -229,6 +240,8 @@ int main(int argc, char **argv)
 		hold(argv[2], 1, argv[3], atoi(argv[4]));
 	else if (argc == 6 && !strcmp(way, "hold") && atoi(argv[3]) <= 16)
 		hold(argv[2], atoi(argv[3]), argv[4], atoi(argv[5]));
+	else if (argc == 5 && !strcmp(way, "hear"))
+		hear_others(argv[2], atoi(argv[3]), argv[4]);
 	else if (argc > 2 &&
 		 (!strcmp(way, "ping") || !strcmp(way, "pinged") || !strcmp(way, "raw")))
 		echoes(way, argv + 2, argc - 2);

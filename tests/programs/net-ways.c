@@ -7,6 +7,7 @@
  *		udp, sendto, sendmsg, sendmmsg, uring_sendmsg	UDP, "udp" by connect
  *		bind, listen			TCP, at that address
  *	net-ways from SOURCE ADDRESS PORT	TCP from there: OK, an errno, or "silence"
+ *	net-ways serve PORT			TCP at all addresses; says when it is ready
  *	net-ways create FAMILY TYPE PROTOCOL	numbers
  */
 #include <arpa/inet.h>
@@ -146,10 +147,26 @@ static void from(const char *source, const char *address, const char *port)
 	puts(name_of(error));
 }
 
+static void serve(const char *port)
+{
+	union address at;
+	socklen_t len = parse("::", port, &at);
+	int fd = socket(AF_INET6, SOCK_STREAM, 0);
+
+	if (fd < 0 || at_address(fd, &at, len, true))
+		exit(2);
+	puts("ready");
+	fflush(stdout);
+	for (;;)
+		close(accept(fd, NULL, NULL));
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 5 && !strcmp(argv[1], "from"))
 		from(argv[2], argv[3], argv[4]);
+	else if (argc == 3 && !strcmp(argv[1], "serve"))
+		serve(argv[2]);
 	else if (argc == 5 && !strcmp(argv[1], "create"))
 		puts(name_of(socket(atoi(argv[2]), atoi(argv[3]), atoi(argv[4])) < 0 ? errno : 0));
 	else if (argc == 4 || argc == 5)

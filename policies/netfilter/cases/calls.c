@@ -318,12 +318,17 @@ static bool is_let_in(int fd, const union name *to, socklen_t len, const struct 
 	return poll(&writable, 1, 0) == 1 && writable.revents == POLLOUT;
 }
 
+/* Which host has the address: 0 or 1. */
+static int host_of(const struct address *address)
+{
+	return address->ipv6 ? address->bytes[1] != 0xfd : address->bytes[0] != 10;
+}
+
 /* 0 or EPERM: who is dropped is told no errno. */
 static int come_in(int orders, const struct call *call, const struct host *hosts)
 {
-	const uint8_t *bytes = call->question.address.bytes;
-	bool is_first = call->question.address.ipv6 ? bytes[1] == 0xfd : bytes[0] == 10, let_in;
-	const struct host *host = &hosts[!is_first];
+	const struct host *host = &hosts[host_of(&call->question.address)];
+	bool let_in;
 	union name to;
 	socklen_t len;
 	int fd;
@@ -350,6 +355,8 @@ static void choose(const struct model *model, uint64_t *seed, struct call *ret)
 	if (ret->question.port <= MARK_PORT)
 		ret->question.port = MARK_PORT + 1;
 	ret->mapped = !ret->question.address.ipv6 && random_below(seed, 2);
+	if (ret->question.kind == INGRESS)
+		ret->question.iface = host_of(&ret->question.address) ? "to-second" : "to-first";
 	if (ret->question.kind == INGRESS)
 		ret->way = ret->question.protocol == 6 ? WAY_FROM_TCP : WAY_FROM_UDP;
 	else if (ret->question.protocol == 6)

@@ -24,6 +24,7 @@ static void query_of(const struct question *question, struct cm_netfilter_query 
 	ret->type = question->type;
 	ret->protocol = question->protocol;
 	ret->uid = question->uid;
+	memcpy(ret->iface, question->iface, strlen(question->iface));
 	if (question->address.ipv6) {
 		memcpy(ret->address, question->address.bytes, 16);
 	} else {

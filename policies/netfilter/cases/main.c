@@ -55,17 +55,20 @@ static void query_of(const struct question *question, struct nf_query *ret)
 			   : NF_KEY(protocol_of(question->protocol), question->port);
 }
 
-static __u32 find(const void *ruleset, size_t size, const struct nf_query *query)
+static __u32 find(const void *ruleset, size_t size, const struct nf_query *query,
+		  const struct nf_iface_name *iface)
 {
+#define FIND(SIZE)                                                                                 \
+	nf_find_by_iface(ruleset, 1u << (SIZE), nf_find(ruleset, 1u << (SIZE), query), iface)
 	switch (size) {
 	case 1u << CM_RULESET_0:
-		return nf_find(ruleset, 1u << CM_RULESET_0, query);
+		return FIND(CM_RULESET_0);
 	case 1u << CM_RULESET_1:
-		return nf_find(ruleset, 1u << CM_RULESET_1, query);
+		return FIND(CM_RULESET_1);
 	case 1u << CM_RULESET_2:
-		return nf_find(ruleset, 1u << CM_RULESET_2, query);
+		return FIND(CM_RULESET_2);
 	default:
-		return nf_find(ruleset, 1u << CM_RULESET_3, query);
+		return FIND(CM_RULESET_3);
 	}
 }
 
@@ -114,6 +117,7 @@ static void check(const struct model *model, uint64_t *seed, int questions)
 {
 	struct question question;
 	const struct nf_rule *rule;
+	struct nf_iface_name iface;
 	struct nf_query query;
 	size_t size, text_size;
 	char *text = text_of(model, &text_size);
@@ -122,7 +126,10 @@ static void check(const struct model *model, uint64_t *seed, int questions)
 	while (questions--) {
 		model_ask(model, seed, &question);
 		query_of(&question, &query);
-		rule = (const struct nf_rule *)((char *)ruleset + find(ruleset, size, &query));
+		memset(&iface, 0, sizeof(iface));
+		memcpy(&iface, question.iface, strlen(question.iface));
+		rule = (const struct nf_rule *)((char *)ruleset +
+						find(ruleset, size, &query, &iface));
 		expect(model, &question, rule->line, rule->verdict & NF_ERRNO);
 	}
 	free(ruleset);

@@ -87,6 +87,26 @@ static void random_uids(uint64_t *seed, struct rule *rule)
 	}
 }
 
+/* Names that begin alike, and the two of calls.c's hosts. */
+static const char *const ifaces[] = { "to-first",  "to-second", "eth0",		  "eth00",
+				      "ethernet0", "ethernet1", "ethernet0.4094", "lo" };
+
+static const char *random_iface(uint64_t *seed, int nr)
+{
+	return ifaces[random_below(seed, nr)];
+}
+
+static void random_ifaces(const struct model *model, uint64_t *seed, struct rule *rule)
+{
+	int i;
+
+	if (rule->kind != INGRESS || random_below(seed, 2))
+		return;
+	rule->nr_ifaces = 1 + random_below(seed, 3);
+	for (i = 0; i < rule->nr_ifaces; i++)
+		rule->ifaces[i] = random_iface(seed, model->is_real ? 3 : 7);
+}
+
 static void random_create(uint64_t *seed, struct rule *rule)
 {
 	static const int families[] = { -1, AF_INET, AF_INET6, AF_ALG, AF_PACKET, AF_NETLINK };
@@ -120,6 +140,7 @@ static void random_rule(const struct model *model, uint64_t *seed, struct rule *
 	for (i = 0; i < rule->nr_ranges; i++)
 		random_range(model, seed, &rule->ranges[i]);
 	random_ports(seed, rule);
+	random_ifaces(model, seed, rule);
 	if (!rule->nr_ranges && !random_below(seed, 4))
 		rule->family = random_below(seed, 2) ? 4 : 6;
 }
@@ -162,6 +183,15 @@ static void print_uids(const struct rule *rule, FILE *f)
 	fputs(rule->nr_uids ? " }" : "", f);
 }
 
+static void print_ifaces(const struct rule *rule, FILE *f)
+{
+	int i;
+
+	for (i = 0; i < rule->nr_ifaces; i++)
+		fprintf(f, "%s%s", i ? ", " : " iface { ", rule->ifaces[i]);
+	fputs(rule->nr_ifaces ? " }" : "", f);
+}
+
 static void print_matches(const struct rule *rule, FILE *f)
 {
 	static const char *const sides[] = { "to", "from", "on", "on" };
@@ -202,6 +232,7 @@ void model_print(const struct model *model, FILE *f)
 				fprintf(f, " protocol %d", rule->protocol);
 		} else {
 			print_matches(rule, f);
+			print_ifaces(rule, f);
 		}
 		if (!rule->policy)
 			print_uids(rule, f);
@@ -223,6 +254,7 @@ void model_ask(const struct model *model, uint64_t *seed, struct question *ret)
 	ret->uid = random_below(seed, 4) ? 994 + random_below(seed, 12)
 					 : random_below(seed, 4294967295u);
 	ret->protocol = protocols[2 + random_below(seed, 7)];
+	ret->iface = rule->kind == INGRESS ? random_iface(seed, 8) : "";
 	if (rule->kind == CREATE) {
 		ret->family = families[random_below(seed, 6)];
 		ret->type = 1 + random_below(seed, 5);
@@ -274,12 +306,23 @@ static bool is_of_user(const struct rule *rule, uint32_t uid)
 	return any;
 }
 
+static bool is_by(const struct rule *rule, const char *iface)
+{
+	bool any = !rule->nr_ifaces;
+	int i;
+
+	for (i = 0; i < rule->nr_ifaces; i++)
+		any |= !strcmp(rule->ifaces[i], iface);
+	return any;
+}
+
 static bool matches(const struct rule *rule, const struct question *question)
 {
 	bool any = !rule->nr_ranges;
 	int i;
 
-	if (rule->kind != question->kind || !is_of_user(rule, question->uid))
+	if (rule->kind != question->kind || !is_of_user(rule, question->uid) ||
+	    !is_by(rule, question->iface))
 		return false;
 	if (rule->kind == CREATE)
 		return (rule->family < 0 || rule->family == question->family) &&
@@ -334,7 +377,7 @@ void question_print(const struct question *question, FILE *f)
 
 	inet_ntop(question->address.ipv6 ? AF_INET6 : AF_INET, question->address.bytes, text,
 		  sizeof(text));
-	fprintf(f, "kind %d protocol %d address %s port %d family %d type %d uid %u",
+	fprintf(f, "kind %d protocol %d address %s port %d family %d type %d uid %u iface \"%s\"",
 		question->kind, question->protocol, text, question->port, question->family,
-		question->type, question->uid);
+		question->type, question->uid, question->iface);
 }

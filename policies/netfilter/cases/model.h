@@ -40,6 +40,8 @@ struct rule {
 	int type; /* of CREATE; -1 any */
 	int nr_uids;
 	uint32_t uids[3][2];
+	int nr_ifaces; /* of INGRESS */
+	const char *ifaces[3];
 	int error;
 	int line;
 };
@@ -50,6 +52,7 @@ struct question {
 	int protocol, port;
 	int family, type; /* of CREATE */
 	uint32_t uid;
+	const char *iface; /* of INGRESS; "": there is none */
 };
 
 struct answer {

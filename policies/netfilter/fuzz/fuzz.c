@@ -11,23 +11,26 @@
 
 #define ROOM 256
 
-static void decide(const void *ruleset, size_t size, const struct nf_query *query)
+static void decide(const void *ruleset, size_t size, const struct nf_query *query,
+		   const struct nf_iface_name *iface)
 {
 	const struct nf_header *header = ruleset;
 	uint32_t at;
 
+#define FIND(SIZE)                                                                                 \
+	nf_find_by_iface(ruleset, 1u << (SIZE), nf_find(ruleset, 1u << (SIZE), query), iface)
 	switch (size) {
 	case 1u << CM_RULESET_0:
-		at = nf_find(ruleset, 1u << CM_RULESET_0, query);
+		at = FIND(CM_RULESET_0);
 		break;
 	case 1u << CM_RULESET_1:
-		at = nf_find(ruleset, 1u << CM_RULESET_1, query);
+		at = FIND(CM_RULESET_1);
 		break;
 	case 1u << CM_RULESET_2:
-		at = nf_find(ruleset, 1u << CM_RULESET_2, query);
+		at = FIND(CM_RULESET_2);
 		break;
 	default:
-		at = nf_find(ruleset, 1u << CM_RULESET_3, query);
+		at = FIND(CM_RULESET_3);
 	}
 	if (at < header->rules || (at - header->rules) % sizeof(struct nf_rule) ||
 	    at - header->rules >= header->nr_rules * sizeof(struct nf_rule))
@@ -37,6 +40,8 @@ static void decide(const void *ruleset, size_t size, const struct nf_query *quer
 /* Of each place, with the bytes for addresses and keys. */
 static void decide_all(const void *ruleset, size_t size, const uint8_t *bytes, size_t nr)
 {
+	static const struct nf_iface_name lo = { { 'l' | 'o' << 8, 0 } };
+	struct nf_iface_name iface;
 	struct nf_query query = { 0 };
 	size_t i;
 
@@ -45,7 +50,8 @@ static void decide_all(const void *ruleset, size_t size, const uint8_t *bytes, s
 		memcpy(&query.address[0], bytes + i % nr, nr - i % nr < 8 ? nr - i % nr : 8);
 		query.address[1] = query.address[0] << i;
 		query.key = (query.address[0] >> i) & 0xfffff;
-		decide(ruleset, size, &query);
+		iface = (struct nf_iface_name){ { query.address[0], query.address[1] } };
+		decide(ruleset, size, &query, i % 2 ? &lo : &iface);
 	}
 }
 
