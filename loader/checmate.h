@@ -161,6 +161,9 @@ int cm_policy_set_priority(struct cm *cm, const char *name, uint32_t priority);
  * cm_pack_set_mode - enforce, or only count and report
  * @mode: CM_ENFORCE or CM_PERMISSIVE
  *
+ * Where rules of the pack netfilter are enforced from then on, UDP sockets are ended as by
+ * cm_netfilter_load().
+ *
  * Return: 0; -ENOENT as in cm_pack_disable(); permissive asked for while -EPERM a knob holds a
  * value that lasts until reboot, -EACCES the pack is sealed.
  */

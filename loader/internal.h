@@ -327,6 +327,8 @@ struct cm_placement {
 	const char *given; /* by index, nonzero: that value is not just the default */
 };
 
+/* cm_pack_set_mode(), whatever its rules then refuse goes on. */
+int cm_pack_change_mode(struct cm *cm, const char *name, const char *cgroup, enum cm_mode mode);
 /* In so many more scopes; the pack is loaded if it is not. */
 int cm_pack_place(struct cm *cm, struct cm_object *object, const struct cm_placement *places,
 		  size_t nr);

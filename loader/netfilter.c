@@ -8,7 +8,7 @@
 #include "nf_limit.h"
 #include "nf_remap.h"
 
-#define PACK "netfilter"
+#define PACK CM_NF_PACK
 
 static int compile(const char *name, const char *text, size_t size, void **ret, size_t *ret_size,
 		   uint32_t *ret_limits, char *error, size_t error_size)
@@ -172,6 +172,32 @@ static bool is_whole(const struct nf_header *header, size_t size)
 	       header->text <= size && header->text_len <= size - header->text;
 }
 
+/* What is in place; NULL: nothing. */
+static int get_whole(struct cm *cm, struct cm_pack *pack, uint32_t row, void **ret)
+{
+	size_t size;
+	int err = cm_ruleset_get(cm, pack, row, ret, &size);
+
+	return !err && *ret && !is_whole(*ret, size)
+		       ? cm_fail(cm, -EPROTO,
+				 "the rules there were put in place by another checmate")
+		       : err;
+}
+
+bool cm_nf_end_sockets(struct cm *cm, const char *cgroup)
+{
+	_cleanup_pack_ struct cm_pack *pack = NULL;
+	_cleanup_free_ void *bytes = NULL;
+	enum cm_mode mode;
+	uint32_t row;
+
+	if (open_row(cm, cgroup, &pack, &row, &mode) || get_whole(cm, pack, row, &bytes) ||
+	    !bytes || !(((struct nf_header *)bytes)->has & NF_HAS_NO_SENDING))
+		return false;
+	cm_nf_end_refused(cm, pack);
+	return true;
+}
+
 /* NULL: the record is of something that nobody wrote. */
 static const struct nf_rule *rule_at(const void *bytes, uint32_t at)
 {
@@ -220,17 +246,14 @@ int cm_netfilter_list(struct cm *cm, const char *cgroup, struct cm_netfilter_rul
 	struct nf_limit_use use;
 	enum cm_mode mode;
 	uint32_t row, i;
-	size_t size;
 	int err = rules ? open_row(cm, cgroup, &pack, &row, &mode)
 			: cm_fail(cm, -ENOMEM, "out of memory");
 
 	if (!err)
 		err = nf_limit_use(cm, cgroup, &use);
 	if (!err)
-		err = cm_ruleset_get(cm, pack, row, &rules->memory, &size);
+		err = get_whole(cm, pack, row, &rules->memory);
 	header = err ? NULL : rules->memory;
-	if (header && !is_whole(header, size))
-		err = cm_fail(cm, -EPROTO, "the rules there were put in place by another checmate");
 	if (!err && header) {
 		rules->rules = calloc(header->nr_rules + 1, sizeof(*rules->rules));
 		if (!rules->rules)

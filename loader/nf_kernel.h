@@ -3,8 +3,17 @@
 #ifndef NF_KERNEL_H
 #define NF_KERNEL_H
 
+#include <string.h>
+
 #include "nf.h"
 #include "ruleset.h"
+
+#define CM_NF_PACK "netfilter"
+
+static inline bool cm_nf_is(const char *pack)
+{
+	return !strcmp(pack, CM_NF_PACK);
+}
 
 /* What the programs say, of a task in the scope of @row. */
 int cm_nf_ask(struct cm *cm, const struct cm_netfilter_query *query, uint32_t row,
@@ -14,5 +23,8 @@ int cm_nf_ask(struct cm *cm, const struct cm_netfilter_query *query, uint32_t ro
  * rules are in force.
  */
 void cm_nf_end_refused(struct cm *cm, struct cm_pack *pack);
+/* The scope's rules have come into force; false: they refuse no sending, so there is none to end.
+ */
+bool cm_nf_end_sockets(struct cm *cm, const char *cgroup);
 
 #endif /* NF_KERNEL_H */

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "ruleset.h"
+#include "nf_kernel.h"
 
 bool cm_native_active(const char *lsm)
 {
@@ -531,7 +531,7 @@ static int set_system_mode(struct cm *cm, struct cm_pack *pack, enum cm_mode mod
 	return err;
 }
 
-int cm_pack_set_mode(struct cm *cm, const char *name, const char *cgroup, enum cm_mode mode)
+int cm_pack_change_mode(struct cm *cm, const char *name, const char *cgroup, enum cm_mode mode)
 {
 	_cleanup_pack_ struct cm_pack *pack = NULL;
 	struct cm_scope_record record;
@@ -555,4 +555,13 @@ int cm_pack_set_mode(struct cm *cm, const char *name, const char *cgroup, enum c
 		return err;
 	record.scope.mode = mode;
 	return cm_scope_write(cm, pack, path, &record);
+}
+
+int cm_pack_set_mode(struct cm *cm, const char *name, const char *cgroup, enum cm_mode mode)
+{
+	int err = cm_pack_change_mode(cm, name, cgroup, mode);
+
+	if (!err && mode == CM_ENFORCE && cm_nf_is(name))
+		cm_nf_end_sockets(cm, cgroup);
+	return err;
 }

@@ -287,7 +287,7 @@ static int take(struct cm *cm, const struct step *step)
 		snprintf(number, sizeof(number), "%d", (int)change->to);
 		return cm_knob_set(cm, change->knob, change->cgroup, number);
 	case CM_CHANGE_MODE:
-		return cm_pack_set_mode(cm, change->policy, change->cgroup, change->to);
+		return cm_pack_change_mode(cm, change->policy, change->cgroup, change->to);
 	case CM_CHANGE_DISABLE:
 		return cm_pack_disable(cm, change->policy, change->cgroup);
 	case CM_CHANGE_UNLOAD:

@@ -102,6 +102,19 @@ ends() {
 	is elsewhere "$ended"
 }
 
+@test "a permissive scope's rules end those sockets when they are enforced, and not before" {
+	checmate 0 mode netfilter permissive --cgroup "$a"
+	connected refused a 127.0.0.1 4001
+	connected accepted a 127.0.0.1 4002
+	ends 0 a <<<"egress udp port 4001 drop"
+	checmate 0 mode netfilter enforce --cgroup "$a"
+	equal "said by mode" "checmate: note: 1 UDP socket that was connected to what is refused now is ended" "$stderr"
+	is refused "$ended"
+	is accepted "$untouched"
+	checmate 0 mode netfilter enforce --cgroup "$a"
+	equal "said by mode, where it is so already" "" "$stderr"
+}
+
 @test "a permissive scope ends none; the system's rules end those of every cgroup" {
 	checmate 0 mode netfilter permissive --cgroup "$a"
 	connected inside a 127.0.0.1 4001
