@@ -317,6 +317,7 @@ enum cm_change_kind {
 	CM_CHANGE_PRIORITY, /* from, to */
 	CM_CHANGE_SET,	    /* knob, from, to */
 	CM_CHANGE_MODE,	    /* from, to: enum cm_mode */
+	CM_CHANGE_RULES,    /* of the pack netfilter: rules_from, rules_to */
 	CM_CHANGE_DISABLE,  /* in one scope */
 	CM_CHANGE_UNLOAD,   /* everywhere */
 };
@@ -329,7 +330,9 @@ struct cm_change {
 	char *settings;		/* LOAD, ENABLE: "KNOB=VALUE KNOB=VALUE" */
 	char knob[CM_PATH_LEN]; /* SET: "kernel.yama.ptrace_scope" */
 	int64_t from;
-	int64_t to; /* LOAD, ENABLE: enum cm_mode */
+	int64_t to;		/* LOAD, ENABLE: enum cm_mode */
+	const char *rules_from; /* RULES: their text; NULL: none */
+	const char *rules_to;
 };
 
 struct cm_changes {

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli.h"
 #include "json.h"
@@ -27,8 +28,67 @@ static const char *const kinds[] = {
 	[CM_CHANGE_LOAD] = "load",	 [CM_CHANGE_ENABLE] = "enable",
 	[CM_CHANGE_REPLACE] = "replace", [CM_CHANGE_PRIORITY] = "priority",
 	[CM_CHANGE_SET] = "set",	 [CM_CHANGE_MODE] = "mode",
-	[CM_CHANGE_DISABLE] = "disable", [CM_CHANGE_UNLOAD] = "unload",
+	[CM_CHANGE_RULES] = "rules",	 [CM_CHANGE_DISABLE] = "disable",
+	[CM_CHANGE_UNLOAD] = "unload",
 };
+
+/* The lines of a text, NULL: none. */
+static size_t split(const char *text, const char ***ret)
+{
+	size_t nr = 0;
+
+	for (const char *at = text; at && *at; at += strcspn(at, "\n"), at += *at == '\n')
+		nr++;
+	*ret = calloc(nr + 1, sizeof(**ret));
+	if (!*ret)
+		output_no_memory();
+	nr = 0;
+	for (const char *at = text; at && *at; at += strcspn(at, "\n"), at += *at == '\n')
+		(*ret)[nr++] = at;
+	return nr;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+	size_t len = strcspn(a, "\n");
+
+	return len == strcspn(b, "\n") && !memcmp(a, b, len);
+}
+
+static void show_lines(char sign, const char *const *lines, size_t from, size_t to)
+{
+	char *line;
+
+	for (; from < to; from++) {
+		line = strndup(lines[from], strcspn(lines[from], "\r\n"));
+		if (!line)
+			output_no_memory();
+		for (char *tab = line; (tab = strchr(tab, '\t'));)
+			*tab = ' ';
+		printf("\t%c ", sign);
+		output_escaped(stdout, line, OUTPUT_UNLIMITED, "", OUTPUT_UNLIMITED);
+		putchar('\n');
+		free(line);
+	}
+}
+
+/* Of rules, what goes and what comes; not what both begin and end with. */
+static void show_rules(const struct cm_change *change)
+{
+	const char **old, **new;
+	size_t nr_old = split(change->rules_from, &old), nr_new = split(change->rules_to, &new);
+	size_t first = 0;
+
+	while (first < nr_old && first < nr_new && is_same(old[first], new[first]))
+		first++;
+	for (; nr_old > first && nr_new > first; nr_old--, nr_new--)
+		if (!is_same(old[nr_old - 1], new[nr_new - 1]))
+			break;
+	show_lines('-', old, first, nr_old);
+	show_lines('+', new, first, nr_new);
+	free(old);
+	free(new);
+}
 
 /* One line: what, of which policy, in which scope, and the values before and after. */
 static void show_text(const struct cm_change *change)
@@ -67,6 +127,8 @@ static void show_text(const struct cm_change *change)
 	output_memory_end(f);
 	puts(line);
 	free(line);
+	if (change->kind == CM_CHANGE_RULES)
+		show_rules(change);
 }
 
 static void show_json(struct json_object *json, const struct cm_change *change)
@@ -93,6 +155,12 @@ static void show_json(struct json_object *json, const struct cm_change *change)
 	case CM_CHANGE_MODE:
 		json_text(json, "from", show_mode(change->from));
 		json_text(json, "to", show_mode(change->to));
+		break;
+	case CM_CHANGE_RULES:
+		if (change->rules_from)
+			json_text(json, "from", change->rules_from);
+		if (change->rules_to)
+			json_text(json, "to", change->rules_to);
 		break;
 	default:
 		break;

@@ -14,6 +14,13 @@
  *			mode = permissive
  *		}
  *	}
+ *	policy netfilter {
+ *		scope "/web" {
+ *			rules {
+ *				egress policy drop
+ *			}
+ *		}
+ *	}
  */
 #include <confuse.h>
 #include <stdio.h>
@@ -24,6 +31,7 @@
 /* libconfuse gives its error function no argument of ours. */
 static _Thread_local struct cm *parsing;
 static _Thread_local const char *parsing_from;
+static _Thread_local struct cm_blocks parsing_blocks;
 
 static void syntax_error(cfg_t *cfg, const char *format, va_list args)
 {
@@ -83,6 +91,18 @@ static int parse_mode(struct cm *cm, const char *word, enum cm_mode *ret)
 	return 0;
 }
 
+static int parse_rules(struct cm *cm, cfg_t *section, bool journal, struct cm_config_policy *policy,
+		       struct cm_config_scope *scope)
+{
+	size_t i;
+	int err = 0;
+
+	for (i = 0; !err && i < cfg_size(section, "rules"); i++)
+		err = cm_rules_take(cm, parsing_from, &parsing_blocks,
+				    cfg_getnstr(section, "rules", i), !journal, policy, scope);
+	return err;
+}
+
 static int parse_scope(struct cm *cm, cfg_t *section, bool journal, struct cm_config_policy *policy)
 {
 	struct cm_config_scope *scope = &policy->scopes[policy->nr_scopes];
@@ -103,7 +123,8 @@ static int parse_scope(struct cm *cm, cfg_t *section, bool journal, struct cm_co
 	scope->cgroup = strdup(path);
 	memset(scope->given, 1, sizeof(scope->given)); /* the text says all that is to be */
 	policy->nr_scopes++;
-	return scope->cgroup ? 0 : cm_fail(cm, -ENOMEM, "out of memory");
+	return scope->cgroup ? parse_rules(cm, section, journal, policy, scope)
+			     : cm_fail(cm, -ENOMEM, "out of memory");
 }
 
 static int parse_priority(struct cm *cm, const char *text, uint32_t *ret)
@@ -177,7 +198,7 @@ static int parse_all(struct cm *cm, cfg_t *cfg, bool journal, struct cm_config *
 
 	if (!config)
 		return cm_fail(cm, -ENOMEM, "out of memory");
-	config->policies = calloc(nr + 1, sizeof(*config->policies));
+	config->policies = calloc(nr + 1, sizeof(*config->policies)); /* one for the limits */
 	if (!config->policies)
 		return cm_fail(cm, -ENOMEM, "out of memory");
 	for (i = 0; !err && i < nr; i++) {
@@ -185,6 +206,8 @@ static int parse_all(struct cm *cm, cfg_t *cfg, bool journal, struct cm_config *
 		err = parse_policy(cm, cfg_getnsec(cfg, "policy", i), journal,
 				   &config->policies[i]);
 	}
+	if (!err && !journal)
+		err = cm_rules_add_limits(cm, config);
 	if (err)
 		return err;
 	*ret = config;
@@ -197,7 +220,8 @@ int cm_config_parse(struct cm *cm, const char *from, const char *text, bool jour
 {
 	cfg_opt_t any[] = { CFG_END() };
 	cfg_opt_t scope[] = { CFG_STR("mode", "enforce", CFGF_NONE),
-			      CFG_SEC("knobs", any, CFGF_KEYSTRVAL), CFG_END() };
+			      CFG_SEC("knobs", any, CFGF_KEYSTRVAL),
+			      CFG_STR_LIST("rules", NULL, CFGF_NONE), CFG_END() };
 	cfg_opt_t policy[] = {
 		CFG_STR("file", NULL, CFGF_NONE), CFG_STR("priority", NULL, CFGF_NONE),
 		CFG_SEC("scope", scope, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES), CFG_END()
@@ -205,21 +229,25 @@ int cm_config_parse(struct cm *cm, const char *from, const char *text, bool jour
 	cfg_opt_t top[] = {
 		CFG_SEC("policy", policy, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES), CFG_END()
 	};
-	cfg_t *cfg = cfg_init(top, CFGF_NONE);
-	int err;
+	_cleanup_free_ char *rest = NULL;
+	int err = cm_blocks_cut(cm, from, text, &rest, &parsing_blocks);
+	cfg_t *cfg = err ? NULL : cfg_init(top, CFGF_NONE);
 
-	if (!cfg)
-		return cm_fail(cm, -ENOMEM, "out of memory");
+	if (!cfg) {
+		cm_blocks_free(&parsing_blocks);
+		return err ? err : cm_fail(cm, -ENOMEM, "out of memory");
+	}
 	parsing = cm;
 	parsing_from = from;
 	cm->error[0] = '\0';
 	cfg_set_error_function(cfg, syntax_error);
-	if (cfg_parse_buf(cfg, text) != CFG_SUCCESS)
+	if (cfg_parse_buf(cfg, rest) != CFG_SUCCESS)
 		err = cm->error[0] ? -EINVAL
 				   : cm_fail(cm, -EINVAL, "%.300s: cannot be understood", from);
 	else
 		err = parse_all(cm, cfg, journal, ret);
 	cfg_free(cfg);
+	cm_blocks_free(&parsing_blocks);
 	return err;
 }
 
@@ -260,7 +288,8 @@ static int take_policy(struct cm *cm, const struct cm_pack_info *info, struct cm
 	policy->file = info->origin ? strdup(info->origin) : NULL;
 	if (info->origin && !policy->file)
 		return cm_fail(cm, -ENOMEM, "out of memory");
-	return take_scopes(cm, info, policy);
+	err = take_scopes(cm, info, policy);
+	return err ? err : cm_rules_read(cm, policy);
 }
 
 /* In the order in which they were loaded: of equal priority that is the order of the chain. */
@@ -312,6 +341,14 @@ static void quote(FILE *f, const char *text)
 	fputc('"', f);
 }
 
+/* As they are, for whoever wrote them. */
+static void format_rules(FILE *f, const char *text)
+{
+	size_t len = strlen(text);
+
+	fprintf(f, "\t\trules {\n%s%s\t\t}\n", text, len && text[len - 1] != '\n' ? "\n" : "");
+}
+
 static void format_scope(FILE *f, const struct cm_object *object,
 			 const struct cm_config_scope *scope)
 {
@@ -327,33 +364,52 @@ static void format_scope(FILE *f, const struct cm_object *object,
 		cm_knob_name(&object->knobs[i], name);
 		fprintf(f, "\t\t\t%s = %d\n", name, scope->values[object->knobs[i].index]);
 	}
-	fputs(object->nr_knobs ? "\t\t}\n\t}\n" : "\t}\n", f);
+	if (object->nr_knobs)
+		fputs("\t\t}\n", f);
+	if (scope->rules)
+		format_rules(f, scope->rules->text);
+	fputs("\t}\n", f);
 }
 
-char *cm_config_format(const struct cm_config *config)
+static void format_head(FILE *f, const struct cm_config_policy *policy)
+{
+	fprintf(f, "policy %s {\n", policy->name);
+	if (policy->file) {
+		fputs("\tfile = ", f);
+		quote(f, policy->file);
+		fputc('\n', f);
+	}
+	fprintf(f, "\tpriority = %u\n", policy->priority);
+}
+
+static void format_policy(FILE *f, const struct cm_config *config,
+			  const struct cm_config_policy *policy, bool journal)
+{
+	bool begun = false;
+	size_t i;
+
+	for (i = 0; i < policy->nr_scopes; i++) { /* none: its cgroups are gone */
+		if (!journal && cm_rules_imply(config, policy, &policy->scopes[i]))
+			continue;
+		if (!begun)
+			format_head(f, policy);
+		begun = true;
+		format_scope(f, policy->object, &policy->scopes[i]);
+	}
+	if (begun)
+		fputs("}\n", f);
+}
+
+char *cm_config_format(const struct cm_config *config, bool journal)
 {
 	char *text = NULL;
-	size_t len, i, j;
+	size_t len, i;
 	FILE *f = open_memstream(&text, &len);
 
 	if (!f)
 		return NULL;
-	for (i = 0; i < config->nr; i++) {
-		const struct cm_config_policy *policy = &config->policies[i];
-
-		if (!policy->nr_scopes)
-			continue; /* its cgroups are gone: nothing is in force */
-		fprintf(f, "policy %s {\n", policy->name);
-		if (policy->file) {
-			fputs("\tfile = ", f);
-			quote(f, policy->file);
-			fputc('\n', f);
-		}
-		fprintf(f, "\tpriority = %u\n", policy->priority);
-		for (j = 0; j < policy->nr_scopes; j++)
-			format_scope(f, policy->object, &policy->scopes[j]);
-		fputs("}\n", f);
-	}
+	for (i = 0; i < config->nr; i++)
+		format_policy(f, config, &config->policies[i], journal);
 	if (fclose(f)) {
 		free(text);
 		return NULL;
@@ -370,8 +426,10 @@ void cm_config_free(struct cm_config *config)
 	for (i = 0; i < config->nr; i++) {
 		struct cm_config_policy *policy = &config->policies[i];
 
-		for (j = 0; j < policy->nr_scopes; j++)
+		for (j = 0; j < policy->nr_scopes; j++) {
 			free(policy->scopes[j].cgroup);
+			cm_rules_free(policy->scopes[j].rules);
+		}
 		free(policy->scopes);
 		free(policy->file);
 		cm_object_free(policy->object);

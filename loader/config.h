@@ -8,13 +8,20 @@
 #define CM_CONFIG_H
 
 #include "internal.h"
+#include "nf_kernel.h"
+
+struct cm_config_rules {
+	char *text;
+	uint32_t limits[NF_LIMITS]; /* of connections, as the text says; 0: none */
+};
 
 struct cm_config_scope {
 	char *cgroup; /* path below the mount, "/" for the whole system */
 	uint64_t id;
 	enum cm_mode mode;
-	int values[CM_KNOBS_MAX]; /* by index of the knob */
-	char given[CM_KNOBS_MAX]; /* of a new one: 0: a default, which loosens nothing */
+	int values[CM_KNOBS_MAX];      /* by index of the knob */
+	char given[CM_KNOBS_MAX];      /* of a new one: 0: a default, which loosens nothing */
+	struct cm_config_rules *rules; /* of the pack netfilter; NULL: none */
 };
 
 struct cm_config_policy {
@@ -41,8 +48,9 @@ int cm_config_read(struct cm *cm, struct cm_config **ret);
 int cm_config_parse(struct cm *cm, const char *from, const char *text, bool journal,
 		    struct cm_config **ret);
 
-/* As a text; NULL: no memory. */
-char *cm_config_format(const struct cm_config *config);
+/* As a text; NULL: no memory. @journal: for the way back, what follows from the rest is in it too.
+ */
+char *cm_config_format(const struct cm_config *config, bool journal);
 
 void cm_config_free(struct cm_config *config);
 static inline void cm_config_cleanup(struct cm_config **config)
@@ -53,6 +61,35 @@ static inline void cm_config_cleanup(struct cm_config **config)
 
 const struct cm_config_policy *cm_config_policy(const struct cm_config *config, const char *name);
 const struct cm_config_scope *cm_config_scope(const struct cm_config_policy *policy, uint64_t id);
+
+/* config_rules.c: "rules { ... }" of a scope, in the language of the pack netfilter */
+struct cm_block {
+	char *text;	       /* NULL: a scope has it */
+	uint32_t line, column; /* where it begins in the whole text */
+};
+
+struct cm_blocks {
+	size_t nr;
+	struct cm_block *blocks;
+};
+
+/* The text with the number of each block in its place, on as many lines. */
+int cm_blocks_cut(struct cm *cm, const char *from, const char *text, char **ret,
+		  struct cm_blocks *ret_blocks);
+void cm_blocks_free(struct cm_blocks *blocks);
+/* The scope gets the block of that number; @is_new: is it right? If not, that is told with its
+ * place.
+ */
+int cm_rules_take(struct cm *cm, const char *from, struct cm_blocks *blocks, const char *number,
+		  bool is_new, struct cm_config_policy *policy, struct cm_config_scope *scope);
+int cm_rules_read(struct cm *cm, struct cm_config_policy *policy); /* those in force */
+void cm_rules_free(struct cm_config_rules *rules);
+bool cm_rules_equal(const struct cm_config_rules *a, const struct cm_config_rules *b);
+/* Limits in rules are kept by a pack of its own: where no text says how, as they stand there. */
+int cm_rules_add_limits(struct cm *cm, struct cm_config *config);
+/* Would that make the same of the scope of that pack? */
+bool cm_rules_imply(const struct cm_config *config, const struct cm_config_policy *policy,
+		    const struct cm_config_scope *scope);
 
 /* plan.c */
 int cm_config_reach(struct cm *cm, const struct cm_config *now, const struct cm_config *wanted);

@@ -12,9 +12,6 @@
 
 #include "internal.h"
 
-/* What the element of an array map can hold; a policy has some 100 KiB. */
-#define OBJECT_MAX (4 << 20)
-
 static int check_owner(struct cm *cm, const struct stat *st, const char *path)
 {
 	const char *what = S_ISDIR(st->st_mode) ? "directory " : "";
@@ -68,7 +65,8 @@ static int read_all(struct cm *cm, int fd, const char *path, size_t size, void *
 	return 0;
 }
 
-int cm_file_read(struct cm *cm, const char *path, char *ret_path, void **ret, size_t *ret_size)
+int cm_file_read(struct cm *cm, const char *path, size_t max, char *ret_path, void **ret,
+		 size_t *ret_size)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	char link[64], directory[PATH_MAX];
@@ -92,8 +90,8 @@ int cm_file_read(struct cm *cm, const char *path, char *ret_path, void **ret, si
 	err = check_directories(cm, directory);
 	if (err)
 		return err;
-	if (st.st_size > OBJECT_MAX)
-		return cm_fail(cm, -EFBIG, "%.300s is larger than %d MiB", path, OBJECT_MAX >> 20);
+	if ((size_t)st.st_size > max)
+		return cm_fail(cm, -EFBIG, "%.300s is larger than %zu MiB", path, max >> 20);
 	*ret_size = st.st_size;
 	return read_all(cm, fd, path, st.st_size, ret);
 }

@@ -24,6 +24,7 @@
  *	ruleset.c	what a policy's rules for a scope are compiled to
  *	netfilter.c	those of the pack netfilter; nf.h has the language
  *	nf_remap.c	what its remaps need beside them
+ *	config.c	all that is in force as a text; config_rules.c: the rules in it
  *	knob.c		values by name
  *	lock.c		locked until reboot
  *	seal.c		a pack and its values until reboot
@@ -237,7 +238,10 @@ bool cm_knob_latched(const struct cm_knob_decl *knob, int value);
 int cm_profiles_check(struct cm *cm, const struct cm_object *object);
 
 /* file.c */
-int cm_file_read(struct cm *cm, const char *path, char *ret_path, void **ret, size_t *ret_size);
+#define CM_OBJECT_MAX (4 << 20) /* a policy has some 100 KiB */
+/* -EFBIG if it has more than @max bytes. */
+int cm_file_read(struct cm *cm, const char *path, size_t max, char *ret_path, void **ret,
+		 size_t *ret_size);
 int cm_file_check(struct cm *cm, const char *path, const void *bytes, size_t size);
 
 /* store.c: @dir is a policy's directory below CM_PINS */

@@ -40,7 +40,7 @@ static int keep_object(struct cm *cm, const char *name)
 
 int cm_journal_put(struct cm *cm, const struct cm_config *config)
 {
-	_cleanup_free_ char *text = cm_config_format(config);
+	_cleanup_free_ char *text = cm_config_format(config, true);
 	char half[PATH_MAX], whole[PATH_MAX], path[PATH_MAX];
 	size_t i;
 	int err;

@@ -10,28 +10,48 @@
 
 #define PACK CM_NF_PACK
 
-static int compile(const char *name, const char *text, size_t size, void **ret, size_t *ret_size,
+/* @ret: its bytes are released with free() */
+static int compile(const char *name, const char *text, size_t size, struct cm_ruleset *ret,
 		   uint32_t *ret_limits, char *error, size_t error_size)
 {
 	struct nf_rules *rules;
+	void *bytes;
 	int err = cm_nf_parse(name, text, size, &rules, error, error_size);
 
+	*ret = (struct cm_ruleset){};
 	if (err)
 		return err;
 	memcpy(ret_limits, rules->limits, sizeof(rules->limits));
-	err = cm_nf_compile(rules, ret, ret_size, error, error_size);
+	err = cm_nf_compile(rules, &bytes, &ret->size, error, error_size);
 	cm_nf_free(rules);
-	return err;
+	if (err)
+		return err;
+	ret->bytes = bytes;
+	ret->demands = ((struct nf_header *)bytes)->has & NF_HAS_PACKETS;
+	return 0;
+}
+
+static void release(struct cm_ruleset *ruleset)
+{
+	free((void *)ruleset->bytes);
+}
+
+#define _cleanup_ruleset_ __attribute__((cleanup(release)))
+
+int cm_nf_check(const char *name, const char *text, size_t size, uint32_t *ret_limits, char *error,
+		size_t error_size)
+{
+	_cleanup_ruleset_ struct cm_ruleset ruleset;
+
+	return compile(name, text, size, &ruleset, ret_limits, error, error_size);
 }
 
 int cm_netfilter_check(const char *name, const char *text, size_t size, char *error,
 		       size_t error_size)
 {
-	_cleanup_free_ void *compiled = NULL;
 	uint32_t limits[NF_LIMITS];
-	size_t compiled_size;
 
-	return compile(name, text, size, &compiled, &compiled_size, limits, error, error_size);
+	return cm_nf_check(name, text, size, limits, error, error_size);
 }
 
 /* With the row and the mode of the scope itself, 0 of the system. */
@@ -63,27 +83,27 @@ static int enable(struct cm *cm, const char *cgroup, enum cm_mode mode, bool *re
 	return err == -EEXIST ? 0 : err;
 }
 
-static bool has_remaps(const struct cm_ruleset *ruleset)
+static bool has(const struct cm_ruleset *ruleset, uint32_t what)
 {
-	return ((const struct nf_header *)ruleset->bytes)->has & NF_HAS_REMAPS;
+	return ((const struct nf_header *)ruleset->bytes)->has & what;
 }
 
 static int put_rules(struct cm *cm, struct cm_pack *pack, uint32_t row,
 		     const struct cm_ruleset *ruleset)
 {
-	int err = has_remaps(ruleset) ? cm_nf_remap_prepare(cm, pack, row) : 0;
+	bool has_remaps = has(ruleset, NF_HAS_REMAPS);
+	int err = has_remaps ? cm_nf_remap_prepare(cm, pack, row) : 0;
 
 	if (!err)
 		err = cm_ruleset_put(cm, pack, row, ruleset);
-	return err || has_remaps(ruleset) ? err : cm_nf_remap_note(cm, pack, row, false);
+	return err || has_remaps ? err : cm_nf_remap_note(cm, pack, row, false);
 }
 
 /* A limit that is new holds before the rules do, one that is not there any more a moment longer. */
 static int put(struct cm *cm, struct cm_pack *pack, const char *cgroup, uint32_t row,
 	       enum cm_mode mode, const uint32_t *limits, const struct cm_ruleset *ruleset)
 {
-	bool has_limit =
-		limits[NF_PER_DESTINATION] || limits[NF_PER_SCOPE] || limits[NF_PER_SOURCE];
+	bool has_limit = nf_has_limit(limits);
 	char why[sizeof(cm->error)];
 	uint32_t old[NF_LIMITS], unused[NF_LIMITS];
 	int err = has_limit ? nf_limit_set(cm, cgroup, mode, limits, old) : 0;
@@ -103,21 +123,17 @@ int cm_netfilter_load(struct cm *cm, const char *cgroup, enum cm_mode mode, cons
 		      const char *text, size_t size)
 {
 	_cleanup_pack_ struct cm_pack *pack = NULL;
-	_cleanup_free_ void *bytes = NULL;
+	_cleanup_ruleset_ struct cm_ruleset ruleset = {};
 	char error[sizeof(cm->error)], why[sizeof(cm->error)];
-	uint32_t row, has, limits[NF_LIMITS];
-	struct cm_ruleset ruleset;
+	uint32_t row, limits[NF_LIMITS];
 	bool fresh = false;
 	int err = cm_lock_refuse(cm, "change rules");
 
 	if (err)
 		return err;
-	err = compile(name, text, size, &bytes, &ruleset.size, limits, error, sizeof(error));
+	err = compile(name, text, size, &ruleset, limits, error, sizeof(error));
 	if (err)
 		return cm_fail(cm, err, "%s", error);
-	ruleset.bytes = bytes;
-	has = ((struct nf_header *)bytes)->has;
-	ruleset.demands = has & NF_HAS_PACKETS;
 	err = enable(cm, cgroup, mode, &fresh);
 	if (!err)
 		err = open_row(cm, cgroup, &pack, &row, &mode);
@@ -128,7 +144,7 @@ int cm_netfilter_load(struct cm *cm, const char *cgroup, enum cm_mode mode, cons
 		cm_nf_disable(cm, PACK, cgroup);
 		memcpy(cm->error, why, sizeof(why));
 	}
-	if (!err && has & NF_HAS_NO_SENDING)
+	if (!err && has(&ruleset, NF_HAS_NO_SENDING))
 		cm_nf_end_refused(cm, pack);
 	return err;
 }
@@ -272,6 +288,60 @@ int cm_netfilter_list(struct cm *cm, const char *cgroup, struct cm_netfilter_rul
 		qsort(rules->rules, rules->nr, sizeof(*rules->rules), by_text);
 	*ret = rules;
 	return 0;
+}
+
+/* --- for a configuration */
+
+int cm_nf_write(struct cm *cm, const char *cgroup, const char *text)
+{
+	_cleanup_ruleset_ struct cm_ruleset ruleset = {};
+	_cleanup_pack_ struct cm_pack *pack = NULL;
+	uint32_t row, limits[NF_LIMITS];
+	char error[sizeof(cm->error)];
+	enum cm_mode mode;
+	int err = open_row(cm, cgroup, &pack, &row, &mode);
+
+	if (err || !text)
+		return err ? err : clear(cm, pack, row);
+	err = compile("rules", text, strlen(text), &ruleset, limits, error, sizeof(error));
+	return err ? cm_fail(cm, err, "%s", error) : put_rules(cm, pack, row, &ruleset);
+}
+
+/* "limit connections N per ..." */
+static void read_limits(const struct nf_header *header, uint32_t *ret)
+{
+	const struct nf_rule *rule;
+	char text[64];
+	uint32_t i;
+
+	memset(ret, 0, NF_LIMITS * sizeof(*ret));
+	for (i = 0; i < header->nr_rules; i++) {
+		rule = rule_at(header, header->rules + i * sizeof(*rule));
+		if (!rule || !rule->limit || rule->limit > NF_LIMITS)
+			continue;
+		snprintf(text, sizeof(text), "%.*s", (int)rule->text_len,
+			 (const char *)header + header->text + rule->text);
+		sscanf(text, "limit connections %u", &ret[rule->limit - 1]);
+	}
+}
+
+int cm_nf_read(struct cm *cm, struct cm_pack *pack, uint64_t id, char **ret, uint32_t *ret_limits)
+{
+	_cleanup_free_ void *bytes = NULL;
+	struct cm_scope_record record = {};
+	const struct nf_header *header;
+	int err;
+
+	*ret = NULL;
+	if (id != CM_CGROUP_ROOT && cm_scope_find(pack, id, &record))
+		return 0; /* removed meanwhile */
+	err = get_whole(cm, pack, record.scope.row, &bytes);
+	if (err || !bytes)
+		return err;
+	header = bytes;
+	read_limits(header, ret_limits);
+	*ret = strndup((char *)bytes + header->text, header->text_len);
+	return *ret ? 0 : cm_fail(cm, -ENOMEM, "out of memory");
 }
 
 /* --- what would be decided */

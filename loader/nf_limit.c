@@ -11,6 +11,16 @@ static const char *const knobs[] = { [NF_PER_DESTINATION] = "limit_per_destinati
 				     [NF_PER_SCOPE] = "limit_per_scope",
 				     [NF_PER_SOURCE] = "limit_per_source" };
 
+bool nf_has_limit(const uint32_t *limits)
+{
+	return limits[NF_PER_DESTINATION] || limits[NF_PER_SCOPE] || limits[NF_PER_SOURCE];
+}
+
+const struct cm_knob_decl *nf_limit_knob(const struct cm_object *object, enum nf_limit kind)
+{
+	return cm_object_knob(object, knobs[kind]);
+}
+
 /* The pack, if it is in that scope, whose row and limits are told; NULL if not. */
 static int open_scope(struct cm *cm, const char *cgroup, struct cm_pack **ret, uint32_t *ret_row,
 		      uint32_t *ret_limits)
@@ -30,7 +40,7 @@ static int open_scope(struct cm *cm, const char *cgroup, struct cm_pack **ret, u
 	if (err || !is_there)
 		return err;
 	for (i = 0; i < NF_LIMITS; i++)
-		ret_limits[i] = record.values[cm_object_knob(pack->object, knobs[i])->index];
+		ret_limits[i] = record.values[nf_limit_knob(pack->object, i)->index];
 	*ret_row = record.scope.row;
 	*ret = pack;
 	pack = NULL;
@@ -77,7 +87,6 @@ int cm_nf_disable(struct cm *cm, const char *pack, const char *cgroup)
 int nf_limit_set(struct cm *cm, const char *cgroup, enum cm_mode mode, const uint32_t *limits,
 		 uint32_t *ret_old)
 {
-	static const uint32_t none[NF_LIMITS];
 	_cleanup_pack_ struct cm_pack *pack = NULL;
 	char why[sizeof(cm->error)];
 	uint32_t row;
@@ -85,7 +94,7 @@ int nf_limit_set(struct cm *cm, const char *cgroup, enum cm_mode mode, const uin
 
 	if (err)
 		return err;
-	if (!memcmp(limits, none, sizeof(none)))
+	if (!nf_has_limit(limits))
 		return pack ? cm_nf_disable(cm, PACK, cgroup) : 0;
 	if (!pack)
 		return enable(cm, cgroup, mode, limits);

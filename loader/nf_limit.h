@@ -19,6 +19,10 @@ int nf_limit_set(struct cm *cm, const char *cgroup, enum cm_mode mode, const uin
 /* cm_nf_disable - withdraw a pack of netfilter's from a scope, NULL: the whole system alone */
 int cm_nf_disable(struct cm *cm, const char *pack, const char *cgroup);
 
+bool nf_has_limit(const uint32_t *limits);
+/* The knob that is the limit of that kind. */
+const struct cm_knob_decl *nf_limit_knob(const struct cm_object *object, enum nf_limit kind);
+
 /* nf_limit_use - what of them is in use, and was refused; zeros where there are none */
 int nf_limit_use(struct cm *cm, const char *cgroup, struct nf_limit_use *ret);
 

@@ -391,7 +391,7 @@ int cm_object_open_file(struct cm *cm, const char *path, const char *name, struc
 	object = new_object(cm, name);
 	if (!object)
 		return -ENOMEM;
-	err = cm_file_read(cm, path, origin, &object->owned, &size);
+	err = cm_file_read(cm, path, CM_OBJECT_MAX, origin, &object->owned, &size);
 	if (!err)
 		err = cm_file_check(cm, path, object->owned, size);
 	if (err) {

@@ -76,6 +76,18 @@ static int first_value(const struct cm_knob_decl *knob, const struct cm_config_s
 	return cm_knob_latched(knob, value) ? cm_knob_off(knob) : value;
 }
 
+static void add_rules(struct plan *plan, enum pass pass, const struct cm_config_policy *policy,
+		      const struct cm_config_scope *now, const struct cm_config_scope *wanted)
+{
+	struct step *step;
+
+	if (cm_rules_equal(now ? now->rules : NULL, wanted->rules))
+		return;
+	step = add(plan, CM_CHANGE_RULES, pass, policy, wanted);
+	step->change.rules_from = now && now->rules ? now->rules->text : NULL;
+	step->change.rules_to = wanted->rules ? wanted->rules->text : NULL;
+}
+
 static void plan_new_scope(struct plan *plan, enum cm_change_kind kind,
 			   const struct cm_config_policy *policy,
 			   const struct cm_config_scope *scope)
@@ -83,6 +95,7 @@ static void plan_new_scope(struct plan *plan, enum cm_change_kind kind,
 	size_t i;
 
 	add(plan, kind, TIGHTEN, policy, scope)->change.to = scope->mode;
+	add_rules(plan, TIGHTEN, policy, NULL, scope);
 	for (i = 0; i < policy->object->nr_knobs; i++) {
 		const struct cm_knob_decl *knob = &policy->object->knobs[i];
 
@@ -94,8 +107,12 @@ static void plan_new_scope(struct plan *plan, enum cm_change_kind kind,
 static void plan_scope(struct plan *plan, const struct cm_config_policy *policy,
 		       const struct cm_config_scope *now, const struct cm_config_scope *wanted)
 {
+	bool held = now->mode == CM_ENFORCE, hold = wanted->mode == CM_ENFORCE;
 	size_t i;
 
+	/* Those that are not enforced in one of the configurations are not for a moment either. */
+	if (hold && !held)
+		add_rules(plan, TIGHTEN, policy, now, wanted);
 	for (i = 0; i < policy->object->nr_knobs; i++) {
 		const struct cm_knob_decl *knob = &policy->object->knobs[i];
 
@@ -104,12 +121,14 @@ static void plan_scope(struct plan *plan, const struct cm_config_policy *policy,
 	}
 	if (now->mode != wanted->mode) {
 		struct step *step =
-			add(plan, CM_CHANGE_MODE, wanted->mode == CM_ENFORCE ? TIGHTEN : LOOSEN,
-			    policy, wanted);
+			add(plan, CM_CHANGE_MODE, hold ? TIGHTEN : LOOSEN, policy, wanted);
 
 		step->change.from = now->mode;
 		step->change.to = wanted->mode;
 	}
+	/* Which rules are looser cannot be told, but those that come where there were none. */
+	if (held || !hold)
+		add_rules(plan, hold && !now->rules ? TIGHTEN : LOOSEN, policy, now, wanted);
 }
 
 static void add_priority(struct plan *plan, const struct cm_config_policy *policy, uint32_t from)
@@ -288,6 +307,8 @@ static int take(struct cm *cm, const struct step *step)
 		return cm_knob_set(cm, change->knob, change->cgroup, number);
 	case CM_CHANGE_MODE:
 		return cm_pack_change_mode(cm, change->policy, change->cgroup, change->to);
+	case CM_CHANGE_RULES:
+		return cm_nf_write(cm, change->cgroup, change->rules_to);
 	case CM_CHANGE_DISABLE:
 		return cm_pack_disable(cm, change->policy, change->cgroup);
 	case CM_CHANGE_UNLOAD:
@@ -317,6 +338,9 @@ int cm_config_reach(struct cm *cm, const struct cm_config *now, const struct cm_
 	return err;
 }
 
+/* More than the rules of any pack take; what is in force has to be kept as a text. */
+#define CONFIG_MAX (256 << 20)
+
 static int read_both(struct cm *cm, const char *path, struct cm_config **now,
 		     struct cm_config **wanted)
 {
@@ -326,7 +350,7 @@ static int read_both(struct cm *cm, const char *path, struct cm_config **now,
 	void *bytes;
 	int err;
 
-	err = cm_file_read(cm, path, real, &bytes, &size);
+	err = cm_file_read(cm, path, CONFIG_MAX, real, &bytes, &size);
 	if (err)
 		return err;
 	text = bytes;
@@ -421,6 +445,21 @@ int cm_config_diff(struct cm *cm, const char *path, struct cm_changes **ret)
 	return err;
 }
 
+/* What rules end cannot be undone: it is done when all the rest is. */
+static void end_sockets(struct cm *cm, const struct plan *plan)
+{
+	bool ended = false;
+	size_t i;
+
+	for (i = 0; !ended && i < plan->nr; i++) {
+		const struct cm_change *change = &plan->steps[i].change;
+
+		if (change->kind == CM_CHANGE_RULES ||
+		    (change->kind == CM_CHANGE_MODE && cm_nf_is(change->policy)))
+			ended = cm_nf_end_sockets(cm, change->cgroup);
+	}
+}
+
 /* All of it, or what was in force before. */
 static int apply(struct cm *cm, const struct cm_config *now, const struct plan *plan)
 {
@@ -435,8 +474,12 @@ static int apply(struct cm *cm, const struct cm_config *now, const struct plan *
 	if (err)
 		return err;
 	err = take_all(cm, plan);
-	if (!err)
-		return cm_journal_remove(cm);
+	if (!err) {
+		err = cm_journal_remove(cm);
+		if (!err)
+			end_sockets(cm, plan);
+		return err;
+	}
 	memcpy(why, cm->error, sizeof(why));
 	undone = cm_journal_undo(cm);
 	if (undone)
@@ -488,6 +531,6 @@ int cm_config_save(struct cm *cm, char **ret)
 
 	if (err)
 		return err;
-	*ret = cm_config_format(now);
+	*ret = cm_config_format(now, false);
 	return *ret ? 0 : cm_fail(cm, -ENOMEM, "out of memory");
 }

@@ -115,6 +115,25 @@ ends() {
 	equal "said by mode, where it is so already" "" "$stderr"
 }
 
+@test "a configuration ends them when all of it is in force; one that is undone ends none" {
+	local file=$BATS_TEST_TMPDIR/state.conf rules='rules { egress udp port 4001 drop }'
+	chmod -R go-w "$BATS_RUN_TMPDIR"
+	cp "$top/build/tests/bpf/config-bad.bpf.o" "$BATS_TEST_TMPDIR/"
+	connected refused a 127.0.0.1 4001
+	connected accepted a 127.0.0.1 4002
+	echo "policy netfilter { scope /a { $rules } }
+		policy config_bad { file = $BATS_TEST_TMPDIR/config-bad.bpf.o scope / { } }" >"$file"
+	command checmate -f "$file" && fail "-f" 1 0
+	echo "policy netfilter { scope /a { mode = permissive $rules } }" >"$file"
+	checmate 0 -f "$file"
+	equal "said of permissive rules" "" "$stderr"
+	echo "policy netfilter { scope /a { $rules } }" >"$file"
+	checmate 0 -f "$file"
+	equal "said by -f" "checmate: note: 1 UDP socket that was connected to what is refused now is ended" "$stderr"
+	is refused "$ended"
+	is accepted "$untouched"
+}
+
 @test "a permissive scope ends none; the system's rules end those of every cgroup" {
 	checmate 0 mode netfilter permissive --cgroup "$a"
 	connected inside a 127.0.0.1 4001
