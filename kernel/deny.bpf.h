@@ -169,6 +169,14 @@ static __always_inline void cm_subject_sock(struct cm_party *party, const struct
 		   bpf_probe_read_kernel_str(event_->reason, sizeof(event_->reason), REASON),      \
 		   "a packet led to " ACTION, ##FIELDS)
 
+/*
+ * cm_leave_out - an event that the rule has reason to leave out, such as a rate of its own
+ *
+ * Counted as suppressed, as those are that the pack's rate keeps back; the next event tells how
+ * many.
+ */
+#define cm_leave_out() cm_leave_out_in(cm_here)
+
 /* cm_deny_silently - the same without an event: counted, refused where the value says so */
 #define cm_deny_silently(VALUE, ERROR)                                                             \
 	({                                                                                         \

@@ -38,12 +38,17 @@ static __always_inline bool cm_rate_allows(const struct cm_pack_decl *pack, __u3
 		cm_rate.start_ns = now;
 		cm_rate.emitted = 0;
 	}
-	if (__sync_fetch_and_add(&cm_rate.emitted, 1) >= pack->event_burst) {
-		__sync_fetch_and_add(&cm_rate.missed, 1);
+	if (__sync_fetch_and_add(&cm_rate.emitted, 1) >= pack->event_burst)
 		return false;
-	}
 	*ret_suppressed = __sync_lock_test_and_set(&cm_rate.missed, 0);
 	return true;
+}
+
+/* An event is left out because there are too many: counted, and told with the next one. */
+static __always_inline void cm_leave_out_in(volatile cm_counter_line *counters)
+{
+	__sync_fetch_and_add(&cm_rate.missed, 1);
+	cm_count_in(counters, CM_COUNT_SUPPRESSED);
 }
 
 /*
@@ -57,7 +62,7 @@ static __always_inline struct cm_event *cm_event_new(volatile cm_counter_line *c
 	__u32 suppressed;
 
 	if (!cm_rate_allows((const struct cm_pack_decl *)&cm_pack, &suppressed)) {
-		cm_count_in(counters, CM_COUNT_SUPPRESSED);
+		cm_leave_out_in(counters);
 		return NULL;
 	}
 	event = bpf_ringbuf_reserve(&cm_events, size, 0);

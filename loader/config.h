@@ -84,6 +84,8 @@ int cm_rules_take(struct cm *cm, const char *from, struct cm_blocks *blocks, con
 		  bool is_new, struct cm_config_policy *policy, struct cm_config_scope *scope);
 int cm_rules_read(struct cm *cm, struct cm_config_policy *policy); /* those in force */
 void cm_rules_free(struct cm_config_rules *rules);
+/* Are a scope's rules enforced? */
+bool cm_rules_hold(const struct cm_config_policy *policy, const struct cm_config_scope *scope);
 bool cm_rules_equal(const struct cm_config_rules *a, const struct cm_config_rules *b);
 /* Limits in rules are kept by a pack of its own: where no text says how, as they stand there. */
 int cm_rules_add_limits(struct cm *cm, struct cm_config *config);

@@ -263,6 +263,14 @@ int cm_rules_read(struct cm *cm, struct cm_config_policy *policy)
 	return err;
 }
 
+bool cm_rules_hold(const struct cm_config_policy *policy, const struct cm_config_scope *scope)
+{
+	const struct cm_knob_decl *enable =
+		cm_nf_is(policy->name) ? cm_object_knob(policy->object, "enable") : NULL;
+
+	return scope->mode == CM_ENFORCE && (!enable || scope->values[enable->index]);
+}
+
 static size_t len_of(const char *text)
 {
 	size_t len = strlen(text);

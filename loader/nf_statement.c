@@ -50,10 +50,14 @@ bool nf_set_statement(struct nf_parser *parser)
 	return statement;
 }
 
-static uint32_t verdict_of(const struct nf_tail *tail)
+/* Whom ingress drops hears nothing, so nobody's errno counts there. */
+static uint32_t verdict_of(const struct nf_tail *tail, enum nf_kind kind)
 {
-	return tail->drop ? (tail->error ? tail->error : EPERM) | tail->flags | NF_COUNT
-			  : tail->flags;
+	uint32_t error = tail->error	      ? tail->error
+			 : kind == NF_INGRESS ? EPERM
+					      : EPERM | NF_DEFAULT;
+
+	return tail->drop ? error | tail->flags | NF_COUNT : tail->flags;
 }
 
 /* Who is dropped is told nothing: the packet goes. */
@@ -85,7 +89,7 @@ bool nf_policy(struct nf_parser *parser, const struct nf_place *place, uint32_t 
 	if (!statement)
 		return false;
 	statement->kind = kind;
-	statement->verdict = verdict_of(tail) | NF_POLICY;
+	statement->verdict = verdict_of(tail, kind) | NF_POLICY;
 	return true;
 }
 
@@ -133,7 +137,7 @@ bool nf_rule_end(struct nf_parser *parser, const struct nf_place *place, const s
 {
 	struct nf_statement *statement = last(parser);
 
-	statement->verdict = verdict_of(tail);
+	statement->verdict = verdict_of(tail, statement->kind);
 	return check_tail(parser, place, statement->kind, tail) &&
 	       nf_remap_check(parser, place, tail, statement) &&
 	       check_ports(parser, place, statement) && check_family(parser, place, statement);

@@ -107,7 +107,8 @@ static void plan_new_scope(struct plan *plan, enum cm_change_kind kind,
 static void plan_scope(struct plan *plan, const struct cm_config_policy *policy,
 		       const struct cm_config_scope *now, const struct cm_config_scope *wanted)
 {
-	bool held = now->mode == CM_ENFORCE, hold = wanted->mode == CM_ENFORCE;
+	bool held = cm_rules_hold(policy, now), hold = cm_rules_hold(policy, wanted);
+	enum pass pass = wanted->mode == CM_ENFORCE ? TIGHTEN : LOOSEN;
 	size_t i;
 
 	/* Those that are not enforced in one of the configurations are not for a moment either. */
@@ -120,8 +121,7 @@ static void plan_scope(struct plan *plan, const struct cm_config_policy *policy,
 			add_set(plan, policy, wanted, knob, now->values[knob->index]);
 	}
 	if (now->mode != wanted->mode) {
-		struct step *step =
-			add(plan, CM_CHANGE_MODE, hold ? TIGHTEN : LOOSEN, policy, wanted);
+		struct step *step = add(plan, CM_CHANGE_MODE, pass, policy, wanted);
 
 		step->change.from = now->mode;
 		step->change.to = wanted->mode;

@@ -40,8 +40,10 @@ struct finding {
 struct decision {
 	struct step step; /* the last */
 	struct finding denied, would_deny, accepted;
-	__u64 logged; /* line of a rule that accepts and is to be told of */
-	__u64 remap;  /* verdict of the rule that has changed the port; 0: none */
+	__u32 logged; /* line of a rule that accepts and is to be told of, and whose it is */
+	__u32 logged_row;
+	__u32 remap;  /* verdict of the rule that has changed the port; 0: none */
+	__u32 silent; /* there are too many events of that scope's */
 };
 
 /* Is there a rule for the calling task at all? */
@@ -93,6 +95,19 @@ static __always_inline bool find(struct step *step, __u32 row, const struct nf_i
 	return true;
 }
 
+/* Eight bits each, by the number of the word. */
+#define ERRNOS                                                                                     \
+	(EPERM | EACCES << 8 | ECONNREFUSED << 16 | (__u64)ENETUNREACH << 24 |                     \
+	 (__u64)EHOSTUNREACH << 32 | (__u64)ETIMEDOUT << 40)
+
+/* What a drop without an errno gives in that scope. */
+static __always_inline __u32 errno_of(const struct cm_level *level)
+{
+	__u32 error = ERRNOS >> (cm_own(level, error) & 7) * 8 & 0xff;
+
+	return error ? error : EPERM;
+}
+
 /* @iface: as that of find() */
 static __always_inline int ask_with(struct step *step, const struct nf_iface_name *iface)
 {
@@ -106,8 +121,10 @@ static __always_inline int ask_with(struct step *step, const struct nf_iface_nam
 		goto broken;
 	step->above = level.above;
 	step->mode = level.mode;
-	if ((row || cm_system_in_force()) && !find(step, row, iface))
+	if ((row || cm_system_in_force()) && cm_own(&level, enable) && !find(step, row, iface))
 		goto broken;
+	if (step->verdict & NF_DEFAULT)
+		step->verdict = (step->verdict & ~NF_ERRNO) | errno_of(&level);
 	return step->verdict & (NF_ERRNO | NF_LOG) || !is_last(step);
 broken:
 	step->verdict = EPERM | NF_BROKEN;
@@ -133,6 +150,21 @@ static __always_inline bool is_remapping(const struct step *step)
 static __always_inline void remap(struct step *step)
 {
 	step->query.key = (step->query.key & ~0xffffu) | ((step->query.key + step->remap) & 0xffff);
+}
+
+/*
+ * Of the calling task's scope, or else the system's, a rule that is counted accepts; if it is off,
+ * nothing is counted. Apart, and the row found out anew: the others are not to keep it for this.
+ */
+static __noinline void count(struct nf_rule *rule)
+{
+	struct cm_level level;
+	__u32 row;
+
+	if (cm_own_is_outside(&row))
+		row = 0;
+	if (!cm_read_level(row, &level) || cm_own(&level, enable))
+		__sync_fetch_and_add(&rule->count, 1);
 }
 
 /*
@@ -172,7 +204,7 @@ static __always_inline bool is_accepted(__u32 row, const struct nf_query *query,
 	if (rule->verdict & (NF_ERRNO | NF_LOG))
 		return false;
 	if (rule->verdict & NF_COUNT)
-		__sync_fetch_and_add(&rule->count, 1);
+		count(rule);
 	return true;
 }
 
@@ -182,8 +214,10 @@ static __always_inline void note(struct decision *decision)
 	struct finding found = { step->verdict, step->line, step->by, step->row };
 
 	if (!(found.verdict & NF_ERRNO)) {
-		if (found.verdict & NF_LOG)
+		if (found.verdict & NF_LOG) {
 			decision->logged = found.line;
+			decision->logged_row = found.row;
+		}
 		if (!decision->accepted.by)
 			decision->accepted = found;
 		if (!decision->remap && is_remapping(step)) { /* the scopes above get that port */
@@ -212,6 +246,48 @@ static long ask_above(__u64 i, struct decision **at)
 	return 0;
 }
 
+static __always_inline const struct finding *objection(const struct decision *decision)
+{
+	return decision->denied.verdict ? &decision->denied : &decision->would_deny;
+}
+
+/* Of each scope: which period it is, in the upper half, and how many events it had in that. */
+CM_PER_SCOPE(__u64, logs);
+
+/* May there be one more event of what that scope's rules decide? Exact, on any number of CPUs. */
+static __always_inline bool may_tell(__u32 row)
+{
+	__u64 *log = cm_per_scope(logs, row), word;
+	struct cm_level level;
+	__u32 rate, period, ahead;
+
+	if (!log || !cm_read_level(row, &level))
+		return true;
+	rate = cm_own(&level, log_rate);
+	if (!rate)
+		return true;
+	period = bpf_ktime_get_ns() / (1000000000ull * cm_own(&level, log_rate_per));
+	word = *(volatile __u64 *)log;
+	ahead = period - (__u32)(word >> 32);
+	if (ahead && ahead != -1u) { /* or another CPU has begun the next one meanwhile */
+		if (__sync_val_compare_and_swap(log, word, (__u64)period << 32 | 1) == word)
+			return true;
+		word = *(volatile __u64 *)log;
+	}
+	return (__u32)word < rate && (__u32)__sync_fetch_and_add(log, 1) < rate;
+}
+
+static __always_inline bool is_silent(const struct decision *decision)
+{
+	const struct finding *found = objection(decision);
+
+	if (decision->step.query.place & NF_PLACE_TEST || found->verdict & NF_BROKEN)
+		return false;
+	if (found->verdict)
+		return !may_tell(found->row);
+	return decision->logged && !may_tell(decision->logged_row);
+}
+
 /* The rest of it, after the first step. Not static: see cm_forget(). */
 __noinline int decide(struct decision *decision)
 {
@@ -221,15 +297,11 @@ __noinline int decide(struct decision *decision)
 	bpf_loop(LEVELS, ask_above, &decision, 0);
 	if (!decision->denied.verdict && !is_last(&decision->step))
 		decision->denied = (struct finding){ .verdict = EPERM | NF_BROKEN };
+	decision->silent = is_silent(decision);
 	return 0;
 }
 
 /* --- what becomes of it */
-
-static __always_inline const struct finding *objection(const struct decision *decision)
-{
-	return decision->denied.verdict ? &decision->denied : &decision->would_deny;
-}
 
 static __always_inline const char *reason_of(const struct finding *found)
 {
@@ -260,14 +332,19 @@ static __always_inline const char *reason_of(const struct finding *found)
 			if (found_->verdict & NF_UNDECIDED)                                        \
 				cm_count_in(cm_here, CM_COUNT_ERROR);                              \
 		}                                                                                  \
+		if (decision_.silent)                                                              \
+			cm_leave_out();                                                            \
 		if (found_->verdict) {                                                             \
 			struct cm_value value_ = { decision_.denied.verdict != 0, 1 };             \
                                                                                                    \
-			verdict_ =                                                                 \
-				DENY(value_, found_->verdict & NF_ERRNO, ACTION,                   \
-				     reason_of(found_), cm_u64("line", found_->line), ##FIELDS);   \
+			if (decision_.silent)                                                      \
+				verdict_ = cm_deny_silently(value_, found_->verdict & NF_ERRNO);   \
+			else                                                                       \
+				verdict_ = DENY(value_, found_->verdict & NF_ERRNO, ACTION,        \
+						reason_of(found_), cm_u64("line", found_->line),   \
+						##FIELDS);                                         \
 		} else {                                                                           \
-			if (decision_.logged)                                                      \
+			if (decision_.logged && !decision_.silent)                                 \
 				cm_notice(ACTION, "accepted", cm_u64("line", decision_.logged),    \
 					  ##FIELDS);                                               \
 			verdict_ = cm_allow();                                                     \

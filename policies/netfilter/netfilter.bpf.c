@@ -20,6 +20,18 @@
 
 CM_PACK("netfilter", .question = "Who may talk to whom?");
 
+/* Of each scope its own value counts, for its own rules. The writer needs CAP_SYS_ADMIN. */
+#define KNOB(NAME, PATH, FIELDS...)                                                                \
+	CM_KNOB(NAME, "kernel/checmate/netfilter/" PATH, .cap = 21, FIELDS)
+
+KNOB(enable, "enable", .max = 1, .init = 1,
+     .help = "1: the scope's rules are asked; 0: they are kept and not asked");
+KNOB(error, "errno", .max = 5,
+     .words = "EPERM EACCES ECONNREFUSED ENETUNREACH EHOSTUNREACH ETIMEDOUT",
+     .help = "what who is dropped gets where the rule names no errno");
+CM_TIMES(log_rate, "kernel/checmate/netfilter/log_rate",
+	 .help = "events at most of what the scope's rules decide; 0: as many as of the pack");
+
 #include "decide.bpf.h"
 #include "iface.bpf.h"
 #include "address.bpf.h"

@@ -148,6 +148,7 @@ struct nf_iface {
 #define NF_REAL	    (1u << 22) /* ... which the program is shown */
 #define NF_OWN	    (1u << 23) /* ... at addresses that are named one by one: own ones */
 #define NF_BY_IFACE (1u << 24) /* no rule: the interface decides */
+#define NF_DEFAULT  (1u << 25) /* of a drop: nobody wrote its errno, the scope's knob counts */
 
 struct nf_rule {
 	__u32 verdict;

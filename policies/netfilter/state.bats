@@ -323,11 +323,12 @@ probe() {
 	cmp "$file" <(command checmate save)
 }
 
-@test "rules that are permissive in one of two configurations are not enforced in between" {
+@test "rules that are permissive, or off, in one of two configurations are not enforced in between" {
 	configured <<-'END'
 		scope "/a" { mode = permissive rules { egress tcp port 4000 drop } }
 	END
 	cp "$file" "$BATS_TEST_TMPDIR/permissive"
+	sed 's/mode = permissive/knobs { enable = 0 }/' "$file" >"$BATS_TEST_TMPDIR/off"
 	configured <<-'END'
 		scope "/a" { rules { egress tcp port 4001 drop } }
 	END
@@ -335,8 +336,8 @@ probe() {
 	local stop=$BATS_TEST_TMPDIR/stop said=$BATS_TEST_TMPDIR/said i
 	background in_cgroup a probe "$stop" >"$said"
 	until_true 10 test -s "$said"
-	for i in 1 2 3; do
-		cp "$BATS_TEST_TMPDIR/permissive" "$file"
+	for i in permissive off permissive off; do
+		cp "$BATS_TEST_TMPDIR/$i" "$file"
 		checmate 0 -f "$file"
 		cp "$BATS_TEST_TMPDIR/enforce" "$file"
 		checmate 0 -f "$file"
