@@ -122,6 +122,14 @@ untraced gets sets events left_out
 	answers "accepted as port 30080 by line 3 of /a: bind tcp port 80 remap 30080" a bind tcp 127.0.0.1:80
 	checmate 0 netfilter list -j --cgroup "$a"
 	equal "counts" "2 1" "$(jq -r '"\(.[0].count) \(.[1].count)"' <<<"$output")"
+	# Where no port is exchanged, what accepts is decided in another way.
+	rules a <<<"egress port 4002 count accept"
+	sets enable=0 a
+	gets ECONNREFUSED a connect 127.0.0.1 4002
+	sets enable=1 a
+	gets ECONNREFUSED a connect 127.0.0.1 4002
+	checmate 0 netfilter list -j --cgroup "$a"
+	equal "count" 1 "$(jq '.[0].count' <<<"$output")"
 }
 
 @test "enable: of the whole system by its file below /proc/sys as well, and kept by a configuration" {
