@@ -146,11 +146,19 @@ with() {
 	equal "at 1" "E46 mount=EPERM" "$("$cases" run E46)"
 }
 
+# is_told COMMAND [ARG...]: is what is refused to it an event?
+is_told() {
+	"$@" 2>/dev/null || true
+	command checmate events -j | grep -q findtask
+}
+
 @test "a refusal is an event that names the knob, the call, the jail, and the path or the process" {
 	with
-	checmate 0 events
 	mkdir -p "$jail"
 	cp /bin/busybox "$jail/busybox"
+	# The tests before may have used up what is told in five seconds.
+	until_true 10 is_told chroot "$jail" /busybox kill -0 1
+	checmate 0 events
 	chroot "$jail" /busybox mknod /dev c 1 1 2>/dev/null || true
 	chroot "$jail" /busybox kill -0 1 2>/dev/null || true
 	checmate 0 events -j
