@@ -27,7 +27,8 @@
 struct scan {
 	const char *at;
 	uint32_t line;
-	int depth; /* of braces */
+	int depth;    /* of braces */
+	bool is_open; /* a comment that nothing ends */
 	FILE *rest;
 };
 
@@ -63,7 +64,7 @@ static size_t word_len(const char *text)
 	if (*text == '#' || !strncmp(text, "//", 2))
 		return strcspn(text, "\n");
 	if (!strncmp(text, "/*", 2))
-		return until(text, "*/");
+		return 2 + until(text + 2, "*/");
 	if (!strncmp(text, "${", 2))
 		return until(text, "}");
 	if (*text == '"' || *text == '\'')
@@ -162,6 +163,7 @@ int cm_blocks_cut(struct cm *cm, const char *from, const char *text, char **ret,
 		return cm_fail(cm, -ENOMEM, "out of memory");
 	while (!err && *scan.at) {
 		len = word_len(scan.at);
+		scan.is_open = !strncmp(scan.at, "/*", 2) && !strstr(scan.at + 2, "*/");
 		if (len == 1 && *scan.at == '{')
 			scan.depth++;
 		if (len == 1 && *scan.at == '}')
@@ -173,6 +175,11 @@ int cm_blocks_cut(struct cm *cm, const char *from, const char *text, char **ret,
 			pass(&scan, len);
 		}
 	}
+	/* libconfuse takes it: what is missing of a file cut short would be withdrawn. */
+	if (!err && (scan.depth > 0 || scan.is_open))
+		err = cm_fail(cm, -EINVAL, "%.300s:%u: the text ends within a %s: '%s' is missing",
+			      from, scan.line, scan.is_open ? "comment" : "block",
+			      scan.is_open ? "*/" : "}");
 	if (fclose(scan.rest) && !err)
 		err = cm_fail(cm, -ENOMEM, "out of memory");
 	return err;

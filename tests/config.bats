@@ -152,7 +152,7 @@ wrong() {
 
 @test "a text that is wrong is refused with its place, and nothing of it is applied" {
 	checmate 0 enable yama
-	printf 'policy yama {\n\tscope "/" {\n\t\tcolour = red\n' | write
+	printf 'policy yama {\n\tscope "/" {\n\t\tcolour = red\n\t}\n}\n' | write
 	wrong "*state.conf:3: *colour*"
 	printf 'policy yama { scope "/" { knobs { ptrace_scope = 9 } } }' | write
 	wrong "*state.conf: policy yama, scope /: kernel.yama.ptrace_scope: 9 is out of range*"
@@ -172,6 +172,10 @@ wrong() {
 	wrong "*state.conf:2: *"
 	printf 'policy yama { scope "/" { } scope "/sys/fs/cgroup" { } }' | write
 	wrong "*scope /sys/fs/cgroup: it is there already*"
+	printf 'policy yama {\n\tscope "/" {\n\t}\n' | write
+	wrong "*state.conf:4: the text ends within a block: '}' is missing"
+	printf 'policy yama { scope "/" { } }\n/*/ policy x { }\n' | write
+	wrong "*state.conf:3: the text ends within a comment: '*/' is missing"
 	printf 'policy x { file = "/nosuch.o" scope "/" { } }' | write
 	wrong "*policy x: cannot open /nosuch.o*"
 	head -c 100 /dev/zero | write
