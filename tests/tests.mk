@@ -61,6 +61,7 @@ $(BUILD)/tests/replace-many $(BUILD)/tests/look-again: $(BUILD)/tests/%: tests/p
 
 # Static: they are started hundreds of times, where starting costs most.
 $(BUILD)/tests/net-ways $(BUILD)/tests/netfilter-cases: tests/programs/ring.h
+$(BUILD)/tests/net-ways $(BUILD)/tests/net-try: tests/programs/address.h
 $(BUILD)/tests/count-race: policies/netfilter/count.bpf.h
 
 $(BUILD)/tests/%: tests/programs/%.c | $(BUILD)/tests

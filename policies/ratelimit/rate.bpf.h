@@ -354,8 +354,19 @@ __noinline __u32 ask_system_at_once(__u32 kind)
 /* Where the row is still to be found out, the full part does it. */
 #define in_scope(HOOK, ROW) ((ROW) == CM_ROW_UNKNOWN ? (ROW) + 1 : in_scope__##HOOK(ctx, ROW))
 
-/* Behind cm_done(), where no number is needed, none is put into a register. */
-#define no_hint(HINT) asm volatile("" : "=r"(HINT))
+/*
+ * How a quick part ends: HINT is 0, or for the full one. `goto done` leads here from where there is
+ * none, `goto ask` from where there is one. Behind cm_done(), where no number is needed, none is
+ * put into a register.
+ */
+#define end_quick(HOOK, HINT)                                                                      \
+	if (HINT)                                                                                  \
+		goto ask;                                                                          \
+done:                                                                                              \
+	cm_done(HOOK);                                                                             \
+	asm volatile("" : "=r"(HINT));                                                             \
+ask:                                                                                               \
+	return cm_ask(HOOK, HINT)
 
 /*
  * LIMITED - a hook whose calls are of a kind
@@ -381,13 +392,7 @@ __noinline __u32 ask_system_at_once(__u32 kind)
 			hint = in_scope(HOOK, row);                                                \
 		else                                                                               \
 			goto done;                                                                 \
-		if (hint)                                                                          \
-			goto ask;                                                                  \
-done:                                                                                              \
-		cm_done(HOOK);                                                                     \
-		no_hint(hint);                                                                     \
-ask:                                                                                               \
-		return cm_ask(HOOK, hint);                                                         \
+		end_quick(HOOK, hint);                                                             \
 	}                                                                                          \
                                                                                                    \
 	CM_HOOK_FULL(HOOK, ##ARGS)                                                                 \

@@ -168,13 +168,7 @@ CM_ASSERT(!(cm_index__deny_fs & 1) && cm_index__deny_direct == cm_index__deny_fs
 			hint = in_none__##HOOK(ctx);                                               \
 		else                                                                               \
 			goto done;                                                                 \
-		if (hint)                                                                          \
-			goto ask;                                                                  \
-done:                                                                                              \
-		cm_done(HOOK);                                                                     \
-		no_hint(hint);                                                                     \
-ask:                                                                                               \
-		return cm_ask(HOOK, hint);                                                         \
+		end_quick(HOOK, hint);                                                             \
 	}
 
 WATCHED(bprm_creds_for_exec, exec, true, 0, SCOPES_LOCKED, struct linux_binprm *bprm)
@@ -293,13 +287,7 @@ CM_HOOK_QUICK(file_open)
 		goto done;
 	hint = in_none__file_open(ctx);
 found:
-	if (hint)
-		goto ask;
-done:
-	cm_done(file_open);
-	no_hint(hint);
-ask:
-	return cm_ask(file_open, hint);
+	end_quick(file_open, hint);
 }
 
 CM_HOOK_FULL(file_open, struct file *file)

@@ -22,30 +22,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "ring.h"
 
-union address {
-	struct sockaddr any;
-	struct sockaddr_in ipv4;
-	struct sockaddr_in6 ipv6;
-};
-
 static char byte;
-
-static socklen_t parse(const char *address, const char *port, union address *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	if (inet_pton(AF_INET6, address, &ret->ipv6.sin6_addr) == 1) {
-		ret->ipv6.sin6_family = AF_INET6;
-		ret->ipv6.sin6_port = htons(atoi(port));
-		return sizeof(ret->ipv6);
-	}
-	ret->ipv4.sin_family = AF_INET;
-	ret->ipv4.sin_port = htons(atoi(port));
-	if (inet_pton(AF_INET, address, &ret->ipv4.sin_addr) != 1)
-		exit(2);
-	return sizeof(ret->ipv4);
-}
 
 static const char *name_of(int error)
 {
